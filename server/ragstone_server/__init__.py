@@ -1,0 +1,1 @@
+"""Ragstone: retrieval-augmented generation as a gRPC service."""

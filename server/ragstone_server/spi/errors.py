@@ -1,0 +1,241 @@
+"""One error root. The class docstring is the default message; the cause is kept with `raise ... from`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import ClassVar
+
+
+@unique
+class Reason(StrEnum):
+    """Why a request failed. Names are those of `ragstone.v1.ErrorReason` without its prefix; a test compares them."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    INVALID_NAME = "INVALID_NAME"
+    INVALID_FILTER = "INVALID_FILTER"
+    INVALID_WATERMARK = "INVALID_WATERMARK"
+    UNKNOWN_STAGE_OPTION = "UNKNOWN_STAGE_OPTION"
+    COLLECTION_NOT_FOUND = "COLLECTION_NOT_FOUND"
+    COLLECTION_ALREADY_EXISTS = "COLLECTION_ALREADY_EXISTS"
+    COLLECTION_NOT_EMPTY = "COLLECTION_NOT_EMPTY"
+    DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
+    VERSION_STALE = "VERSION_STALE"
+    VERSION_SCHEME_MISMATCH = "VERSION_SCHEME_MISMATCH"
+    GENERATION_MISMATCH = "GENERATION_MISMATCH"
+    DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
+    DOCUMENT_UNSUPPORTED = "DOCUMENT_UNSUPPORTED"
+    DOCUMENT_BROKEN = "DOCUMENT_BROKEN"
+    DOCUMENT_ENCRYPTED = "DOCUMENT_ENCRYPTED"
+    DOCUMENT_WITHOUT_TEXT = "DOCUMENT_WITHOUT_TEXT"
+    DOCUMENT_PARSE_TIMEOUT = "DOCUMENT_PARSE_TIMEOUT"
+    DOCUMENT_PARSE_CRASH = "DOCUMENT_PARSE_CRASH"
+    UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
+    OVERLOADED = "OVERLOADED"
+    STORAGE_FULL = "STORAGE_FULL"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    STAGE_FAILED = "STAGE_FAILED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    INTERNAL = "INTERNAL"
+
+
+class RagstoneError(Exception):
+    """Something in Ragstone failed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take `message`, or the first line of the class docstring where there is none."""
+        super().__init__(message or (type(self).__doc__ or type(self).__name__).strip().splitlines()[0])
+
+    @property
+    def message(self) -> str:
+        """What to tell a person, one sentence or two, and what to do about it."""
+        return str(self.args[0])
+
+
+class StartError(RagstoneError):
+    """The server refuses to start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldViolation:
+    """One field of a request that is not acceptable."""
+
+    field: str
+    """Path of the field in the request, as in `turns[1].text`."""
+    description: str
+    """What is wrong with it, and what is right."""
+
+
+class RequestError(RagstoneError):
+    """The request failed."""
+
+    reason: ClassVar[Reason] = Reason.INTERNAL
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        retry_after_s: float | None = None,
+        violations: tuple[FieldViolation, ...] = (),
+    ) -> None:
+        """Keep what travels to the caller beside the message; `metadata` keys are documented with the reason."""
+        super().__init__(message)
+        self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.retry_after_s = retry_after_s
+        self.violations = violations
+
+
+class InvalidRequest(RequestError):
+    """The request breaks a rule of the contract."""
+
+    reason = Reason.INVALID_REQUEST
+
+
+class InvalidName(RequestError):
+    """A resource name is malformed."""
+
+    reason = Reason.INVALID_NAME
+
+
+class InvalidFilter(RequestError):
+    """The filter does not parse."""
+
+    reason = Reason.INVALID_FILTER
+
+
+class InvalidWatermark(RequestError):
+    """The watermark was not given by this catalog."""
+
+    reason = Reason.INVALID_WATERMARK
+
+
+class UnknownStageOption(RequestError):
+    """A stage option is unknown or has a wrong value."""
+
+    reason = Reason.UNKNOWN_STAGE_OPTION
+
+
+class CollectionNotFound(RequestError):
+    """The collection does not exist."""
+
+    reason = Reason.COLLECTION_NOT_FOUND
+
+
+class CollectionAlreadyExists(RequestError):
+    """A collection of this name exists already."""
+
+    reason = Reason.COLLECTION_ALREADY_EXISTS
+
+
+class CollectionNotEmpty(RequestError):
+    """The collection still holds documents; delete them first, or delete it with force."""
+
+    reason = Reason.COLLECTION_NOT_EMPTY
+
+
+class DocumentNotFound(RequestError):
+    """The document does not exist."""
+
+    reason = Reason.DOCUMENT_NOT_FOUND
+
+
+class VersionStale(RequestError):
+    """A newer or equal version of the document is stored already."""
+
+    reason = Reason.VERSION_STALE
+
+
+class VersionSchemeMismatch(RequestError):
+    """The version does not fit the version scheme of the collection."""
+
+    reason = Reason.VERSION_SCHEME_MISMATCH
+
+
+class GenerationMismatch(RequestError):
+    """The collection was indexed by another embedder, chunker or analyzer than the configured ones."""
+
+    reason = Reason.GENERATION_MISMATCH
+
+
+class DocumentTooLarge(RequestError):
+    """The document is larger than the limit."""
+
+    reason = Reason.DOCUMENT_TOO_LARGE
+
+
+class DocumentUnsupported(RequestError):
+    """The format of the document is not supported."""
+
+    reason = Reason.DOCUMENT_UNSUPPORTED
+
+
+class DocumentBroken(RequestError):
+    """The document is damaged and cannot be read."""
+
+    reason = Reason.DOCUMENT_BROKEN
+
+
+class DocumentEncrypted(RequestError):
+    """The document is protected by a password."""
+
+    reason = Reason.DOCUMENT_ENCRYPTED
+
+
+class DocumentWithoutText(RequestError):
+    """The document holds no text."""
+
+    reason = Reason.DOCUMENT_WITHOUT_TEXT
+
+
+class DocumentParseTimeout(RequestError):
+    """Reading the document took longer than allowed."""
+
+    reason = Reason.DOCUMENT_PARSE_TIMEOUT
+
+
+class DocumentParseCrash(RequestError):
+    """The worker process that read the document died or ran out of memory."""
+
+    reason = Reason.DOCUMENT_PARSE_CRASH
+
+
+class UploadIncomplete(RequestError):
+    """The parts of the document do not add up to what its header announced."""
+
+    reason = Reason.UPLOAD_INCOMPLETE
+
+
+class Overloaded(RequestError):
+    """The server is at its limit; try again later."""
+
+    reason = Reason.OVERLOADED
+
+
+class StorageFull(RequestError):
+    """No space is left where the server keeps its data; reads still work, free some space and try again."""
+
+    reason = Reason.STORAGE_FULL
+
+
+class DeadlineExceeded(RequestError):
+    """The deadline of the request passed."""
+
+    reason = Reason.DEADLINE_EXCEEDED
+
+
+class StageFailed(RequestError):
+    """A stage failed and its policy has nothing to replace it."""
+
+    reason = Reason.STAGE_FAILED
+
+
+class ShuttingDown(RequestError):
+    """The server is shutting down; try another one or try again."""
+
+    reason = Reason.SHUTTING_DOWN
+
+
+class InternalError(RequestError):
+    """The server failed; its log has the details under the request id."""
+
+    reason = Reason.INTERNAL

@@ -1,0 +1,48 @@
+"""Named instants at which a test kills or stalls the process. In production each is one look at an empty dict."""
+
+import os
+import signal
+import time
+from enum import StrEnum
+
+VARIABLE = "RAGSTONE_FAIL_POINTS"
+
+
+class FailPoint(StrEnum):
+    """Every named instant; a test drives the server through each."""
+
+    CATALOG_BEFORE_COMMIT = "catalog-before-commit"
+    CATALOG_AFTER_COMMIT = "catalog-after-commit"
+    INGEST_BEFORE_ACKNOWLEDGEMENT = "ingest-before-acknowledgement"
+    VECTORS_BEFORE_SEGMENT = "vectors-before-segment"
+    VECTORS_AFTER_SEGMENT = "vectors-after-segment"
+    VECTORS_AFTER_MANIFEST = "vectors-after-manifest"
+    LEXICAL_BEFORE_COMMIT = "lexical-before-commit"
+    LEXICAL_AFTER_COMMIT = "lexical-after-commit"
+    LEXICAL_AFTER_POSITION = "lexical-after-position"
+
+
+def _parse(text: str) -> dict[FailPoint, tuple[str, int]]:
+    """Read `point=action[@n]`, comma-separated: `kill`, or `sleep` for an hour, at the n-th passing."""
+    armed = {}
+    for item in filter(None, text.split(",")):
+        point, _, rest = item.partition("=")
+        action, _, count = rest.partition("@")
+        armed[FailPoint(point)] = (action or "kill", int(count or 1))
+    return armed
+
+
+_armed = _parse(os.environ.get(VARIABLE, ""))
+
+
+def reach(point: FailPoint) -> None:
+    """Pass the named instant; where a test armed it, the process ends here as by loss of power."""
+    if not _armed or point not in _armed:
+        return
+    action, count = _armed[point]
+    if count > 1:
+        _armed[point] = (action, count - 1)
+    elif action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    else:
+        time.sleep(3600)

@@ -1,0 +1,42 @@
+"""What a plugin offers: a named way to open one stage."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from ragstone_server.spi.host import Host
+from ragstone_server.spi.kinds import Kind
+
+StageT_co = TypeVar("StageT_co", covariant=True)
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """Base of every settings and options model: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoSettings(Settings):
+    """For a stage that has nothing to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider(Generic[StageT_co, ConfigT]):
+    """One implementation of a kind of stage."""
+
+    name: str
+    """What configuration selects with `use`; unique within its kind."""
+    summary: str
+    """One line for `ragstone plugins`."""
+    config: type[ConfigT]
+    """Model of its section of the configuration."""
+    open: Callable[[ConfigT, Host], AbstractAsyncContextManager[StageT_co]]
+    """Start-up and shutdown in one. Heavy imports go inside. Raises `StartError` with what to do about it."""
+    needs: tuple[Kind[Any], ...] = ()
+    """Kinds that `open` asks of the host; they are opened before it and closed after it."""
+    options: type[BaseModel] = NoSettings
+    """Model of what a caller may set in a single request; every field has a default."""

@@ -1,0 +1,145 @@
+"""What follows the change log: a view of one generation of one collection."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragstone_server.spi.context import RequestContext
+from ragstone_server.spi.positions import CollectionKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.visibility import Attributes, Visibility
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSpec:
+    """Which view to open, and where its files lie."""
+
+    collection: CollectionKey
+    epoch: str
+    """The catalog's; files of another epoch are refused and the view begins empty."""
+    generation: str
+    """Fingerprint of embedder, chunker and analyzer; likewise."""
+    directory: Path
+    """The view's own; made by the view where it is missing."""
+    dimension: int
+    """Of the vectors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedPassage:
+    """One passage as a view sees it."""
+
+    key: PassageKey
+    text: str
+    """As rendered for search: title, headings and text. Empty in a batch without texts."""
+    vector: NDArray[np.float16] | None
+    """(dimension,), length 1; None in a batch without vectors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentChange:
+    """A document's present state: it replaces whatever the view holds of this document. No passages: it is gone."""
+
+    document: DocumentKey
+    attributes: Attributes
+    language: str | None
+    passages: tuple[IndexedPassage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBatch:
+    """Changes in commit order, each document once, and the position that the view has reached when all are applied."""
+
+    changes: tuple[DocumentChange, ...]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One passage that a view proposes."""
+
+    key: PassageKey
+    score: float
+    """The greater the better; comparable within one search only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """Best first, each passage once, and the position of the view that was searched."""
+
+    hits: tuple[Hit, ...]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorQuery:
+    """Search for the nearest vectors."""
+
+    context: RequestContext
+    vector: NDArray[np.float32]
+    """(dimension,), length 1."""
+    limit: int
+    visibility: Visibility
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexicalQuery:
+    """Search for words."""
+
+    context: RequestContext
+    text: str
+    """Plain words; nothing in it is query syntax."""
+    limit: int
+    visibility: Visibility
+
+
+class View(Protocol):
+    """What a vector and a lexical view have in common. One task at a time applies; searches run beside it.
+
+    Applying is idempotent: after a crash the log is applied again from `durable`. A view whose files are missing, damaged,
+    of another epoch or another generation opens empty at position 0 and is filled again.
+    """
+
+    @property
+    def position(self) -> Position:
+        """All changes up to here are searchable."""
+        ...
+
+    @property
+    def durable(self) -> Position:
+        """All changes up to here survive `kill -9` and loss of power; the log may be trimmed up to here."""
+        ...
+
+    async def apply(self, batch: ChangeBatch, /) -> None:
+        """Make the changes searchable; returns when they are. Raises `StorageFull` where no space is left."""
+        ...
+
+    async def flush(self) -> None:
+        """Make durable what was applied."""
+        ...
+
+    async def reset(self) -> None:
+        """Forget everything, on disk too; position and durable are 0 after it."""
+        ...
+
+    async def count(self) -> int:
+        """How many passages are searchable."""
+        ...
+
+
+class VectorView(View, Protocol):
+    """Nearest vectors by inner product; the score is that product, -1 to 1. `search` fits `Stage[VectorQuery, Hits]`."""
+
+    async def search(self, request: VectorQuery, /) -> Hits:
+        """The best `limit` passages that `visibility` allows, fewer where there are fewer; never one it does not allow."""
+        ...
+
+
+class LexicalView(View, Protocol):
+    """BM25; the score is positive and has no upper bound. `search` fits `Stage[LexicalQuery, Hits]`."""
+
+    async def search(self, request: LexicalQuery, /) -> Hits:
+        """The best `limit` passages with a word of the text that `visibility` allows; none for a text without words."""
+        ...
