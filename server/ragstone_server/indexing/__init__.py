@@ -1,0 +1,1 @@
+"""Keeps every view in step with the catalog by following its change log."""

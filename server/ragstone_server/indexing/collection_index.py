@@ -1,0 +1,107 @@
+"""The open views of one collection, each with its follower."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragstone_server.indexing.follower import Follower
+from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
+from ragstone_server.spi.embedder import Embedder
+from ragstone_server.spi.errors import RagstoneError
+from ragstone_server.spi.lexical_index import LexicalIndex
+from ragstone_server.spi.positions import CollectionKey, Position
+from ragstone_server.spi.vector_index import VectorIndex
+from ragstone_server.spi.views import LexicalView, VectorView, ViewSpec
+
+logger = logging.getLogger(__name__)
+
+VECTORS = "vectors"
+WORDS = "words"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexKinds:
+    """What every collection's index is made of."""
+
+    vector: VectorIndex
+    lexical: LexicalIndex
+    embedder: Embedder
+
+
+class CollectionIndex:
+    """Two views that follow one collection."""
+
+    def __init__(
+        self, vectors: VectorView, words: LexicalView, followers: dict[str, Follower], key: CollectionKey
+    ) -> None:
+        self.key = key
+        self.vectors = vectors
+        self.words = words
+        self.followers = followers
+
+    def nudge(self) -> None:
+        """Say that the log has grown."""
+        for follower in self.followers.values():
+            follower.nudge()
+
+    async def wait_for(self, position: Position) -> None:
+        """Return when both views have passed the position."""
+        await asyncio.gather(*(follower.wait_for(position) for follower in self.followers.values()))
+
+    @property
+    def durable(self) -> Position:
+        """Changes up to here are needed by none of the views any more."""
+        return min(follower.durable for follower in self.followers.values())
+
+
+@asynccontextmanager
+async def collection_index(
+    collection: CollectionRecord, kinds: IndexKinds, store: CatalogStore, directory: Path, settings: IndexingSettings
+) -> AsyncIterator[CollectionIndex]:
+    """Open the views of a collection and follow its log until the context is left."""
+    assert collection.generation is not None
+
+    def spec(view: str, fingerprint: str) -> ViewSpec:
+        assert collection.generation is not None
+        return ViewSpec(
+            collection=collection.key,
+            epoch=store.epoch,
+            generation=f"{collection.generation.fingerprint}+{fingerprint}",
+            directory=directory / view,
+            dimension=kinds.embedder.dimension,
+        )
+
+    async with AsyncExitStack() as stack:
+        vectors = await stack.enter_async_context(kinds.vector.open_view(spec(VECTORS, kinds.vector.fingerprint)))
+        words = await stack.enter_async_context(kinds.lexical.open_view(spec(WORDS, kinds.lexical.fingerprint)))
+        followers = {
+            VECTORS: Follower(
+                VECTORS, vectors, store, collection.key, settings, texts=False, vectors=collection.generation.embedder
+            ),
+            WORDS: Follower(WORDS, words, store, collection.key, settings, texts=True, vectors=None),
+        }
+        for follower in followers.values():
+            await stack.enter_async_context(follower.running())
+        stack.push_async_callback(_flush, collection.key, vectors, words)
+        index = CollectionIndex(vectors, words, followers, collection.key)
+        index.nudge()
+        yield index
+
+
+async def _flush(collection: CollectionKey, vectors: VectorView, words: LexicalView) -> None:
+    """Make the next start quick; what cannot be written now is followed again then."""
+    for view in (vectors, words):
+        try:
+            await view.flush()
+        except (RagstoneError, OSError) as error:
+            logger.warning("a view of collection %d could not be flushed: %s", collection, error)
+
+
+def remove_files(directory: Path) -> None:
+    """Forget a collection's views."""
+    shutil.rmtree(directory, ignore_errors=True)

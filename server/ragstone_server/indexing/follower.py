@@ -1,0 +1,152 @@
+"""One view in step with one collection's change log."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.spi.catalog_store import CatalogStore, LogTrimmed
+from ragstone_server.spi.positions import CollectionKey, DocumentKey, Position
+from ragstone_server.spi.views import View
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 10.0
+
+
+class Follower:
+    """Reads the log after the view's position, applies it, waits to be nudged, and starts again."""
+
+    def __init__(
+        self,
+        name: str,
+        view: View,
+        store: CatalogStore,
+        collection: CollectionKey,
+        settings: IndexingSettings,
+        *,
+        texts: bool,
+        vectors: str | None,
+    ) -> None:
+        """`texts` and `vectors` (the embedder's fingerprint) say what the view needs of a passage."""
+        self.name = name
+        self.failure: str | None = None
+        self._view = view
+        self._store = store
+        self._collection = collection
+        self._settings = settings
+        self._texts = texts
+        self._vectors = vectors
+        self._noted = Position(-1)
+        self._nudged = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._moved = asyncio.Condition()
+
+    @property
+    def position(self) -> Position:
+        """All changes up to here are searchable."""
+        return self._view.position
+
+    @property
+    def durable(self) -> Position:
+        """All changes up to here survive a crash of the view."""
+        return self._view.durable
+
+    def nudge(self) -> None:
+        """Say that the log has grown."""
+        self._nudged.set()
+
+    async def wait_for(self, position: Position) -> None:
+        """Return when the view has passed the position; follow at once rather than at the next refresh."""
+        async with self._moved:
+            while self._view.position < position:
+                self._urgent.set()
+                self._nudged.set()
+                await self._moved.wait()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Follower"]:
+        """Follow until the context is left; an application that was begun is completed."""
+        task = asyncio.create_task(self._run(), name=f"follower-{self.name}-{self._collection}")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._note_durable()
+
+    async def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                self._nudged.clear()
+                self._urgent.clear()
+                await self._catch_up()
+                self.failure, pause = None, FIRST_PAUSE_S
+            except Exception as error:
+                self.failure = f"{type(error).__name__}: {error}"
+                logger.exception("view %s of collection %d cannot follow", self.name, self._collection)
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_PAUSE_S, pause * 2)
+                continue
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for a nudge, then let more changes gather, unless someone waits for them."""
+        await _wait(self._nudged, self._settings.poll_seconds)
+        await _wait(self._urgent, self._settings.refresh_seconds)
+
+    async def _catch_up(self) -> None:
+        while True:
+            try:
+                batch = await self._store.changes(
+                    self._collection,
+                    self._view.position,
+                    self._settings.batch_documents,
+                    texts=self._texts,
+                    vectors=self._vectors,
+                )
+            except LogTrimmed:
+                await self._rebuild()
+                continue
+            if batch.position == self._view.position:
+                break
+            await self._view.apply(batch)
+            await self._announce()
+        if self._view.durable != self._noted:
+            await self._note_durable()
+
+    async def _rebuild(self) -> None:
+        """Fill the view from the catalog's present state; the embedder is not asked for anything."""
+        logger.warning("view %s of collection %d starts again from the catalog", self.name, self._collection)
+        await self._view.reset()
+        after: DocumentKey | None = DocumentKey(0)
+        begun: Position | None = None
+        while after is not None:
+            batch, after = await self._store.snapshot(
+                self._collection, after, self._settings.batch_documents, texts=self._texts, vectors=self._vectors
+            )
+            begun = batch.position if begun is None else begun
+            await self._view.apply(
+                type(batch)(changes=batch.changes, position=Position(0) if after is not None else begun)
+            )
+        await self._announce()
+
+    async def _announce(self) -> None:
+        async with self._moved:
+            self._moved.notify_all()
+
+    async def _note_durable(self) -> None:
+        durable = self._view.durable
+        await self._store.put_follower(self._collection, self.name, durable)
+        self._noted = durable
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -1,0 +1,21 @@
+"""Settings of the followers."""
+
+from pydantic import Field
+
+from ragstone_server.spi.provider import Settings
+
+
+class IndexingSettings(Settings):
+    """How closely the views follow the catalog."""
+
+    refresh_seconds: float = Field(
+        default=0.5, gt=0, description="Longest time a write waits to become searchable when no query demands it."
+    )
+    poll_seconds: float = Field(default=5.0, gt=0, description="How often the change log is read when nothing nudges.")
+    batch_documents: int = Field(default=256, ge=1, description="Most documents that a view applies at once.")
+    open_collections: int = Field(
+        default=64, ge=1, description="Most collections whose views are open; the least recently used are closed."
+    )
+    retire_seconds: float = Field(
+        default=10.0, gt=0, description="How often superseded passages and old log entries are removed."
+    )

@@ -1,0 +1,87 @@
+"""What a query tells, event by event."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.observe.stage_times import StageTime
+from ragstone_server.spi.evidence import NumberedPassage
+from ragstone_server.spi.generator import Abstention, FinishReason, Usage
+from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.wrappers.fallible import Degradation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The query was accepted."""
+
+    request_id: str
+    watermark: Watermark
+    """Head of the catalog when the query began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceFound:
+    """The passages that the answer is made from, numbered as citations name them."""
+
+    passages: tuple[NumberedPassage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """A model begins to answer."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A further piece of the answer of the present attempt."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A checked citation."""
+
+    number: int
+    """Of the passage, as in the evidence."""
+    passage: NumberedPassage
+    range: ByteRange
+    """Part of the answer's UTF-8 text that the passage supports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptDiscarded:
+    """The deltas and citations of the present attempt are void."""
+
+    reason: str
+    next_model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The whole answer once more."""
+
+    text: str
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The end: the last event of a stream."""
+
+    finish_reason: FinishReason
+    abstention: Abstention | None
+    answer: Answer
+    usage: Usage
+    invalid_citations: int
+    """Citations that named no passage of the evidence and were removed."""
+    watermark: Watermark
+    """Least position of the views that contributed."""
+
+
+QueryEvent: TypeAlias = (
+    Started | StageTime | EvidenceFound | AttemptStarted | Delta | Citation | AttemptDiscarded | Degradation | Completed
+)

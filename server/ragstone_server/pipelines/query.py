@@ -1,0 +1,86 @@
+"""The way of a question: evidence first, then the answer, piece by piece."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ragstone_server.catalog.catalog import Catalog
+from ragstone_server.observe.stage_times import collected
+from ragstone_server.pipelines.events import EvidenceFound, QueryEvent, Started
+from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.packing import Packer
+from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest
+from ragstone_server.pipelines.settings import AnswerSettings
+from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
+from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
+from ragstone_server.spi.generator import GenerateRequest
+from ragstone_server.spi.stages import Stage
+from ragstone_server.wrappers.fallible import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRequest:
+    """A question to answer."""
+
+    retrieve: RetrieveRequest
+    context_tokens: int | None
+    """Budget of the evidence; None: the configured one."""
+    max_output_tokens: int | None
+    """Likewise of the answer."""
+
+
+class AnswerQuestion:
+    """Retrieves, filters, packs and generates."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        retrieve: Retrieve,
+        context_filter: Stage[ContextFilterRequest, Outcome[FilteredContext]],
+        packer: Packer,
+        generate: Generate,
+        settings: AnswerSettings,
+    ) -> None:
+        self._catalog = catalog
+        self._retrieve = retrieve
+        self._filter = context_filter
+        self._packer = packer
+        self._generate = generate
+        self._settings = settings
+
+    async def __call__(self, request: QueryRequest) -> AsyncIterator[QueryEvent]:
+        """Ends with `Completed`, or raises a `RequestError`."""
+        context = request.retrieve.context
+        collection = await self._catalog.collection(context.collection)
+        yield Started(request_id=context.request_id, watermark=self._catalog.watermark(collection, collection.head))
+        retrieval = await self._retrieve(request.retrieve)
+        with collected() as times:
+            filtered = await self._filter(_to_filter(request, retrieval))
+        for time in (*retrieval.times, *times):
+            yield time
+        for degradation in (*retrieval.degradations, filtered.degradation):
+            if degradation is not None:
+                yield degradation
+        kept = retrieval.passages if filtered.result is None else filtered.result.kept
+        evidence = await self._packer(kept, request.context_tokens or self._settings.context_tokens)
+        yield EvidenceFound(passages=evidence)
+        async for event in self._generate(self._to_generate(request, retrieval, evidence), retrieval.watermark):
+            yield event
+
+    def _to_generate(
+        self, request: QueryRequest, retrieval: Retrieval, evidence: tuple[NumberedPassage, ...]
+    ) -> GenerateRequest:
+        return GenerateRequest(
+            context=request.retrieve.context,
+            question=request.retrieve.question,
+            search_text=retrieval.search_text.dense,
+            turns=request.retrieve.turns,
+            evidence=evidence,
+            max_output_tokens=request.max_output_tokens or self._settings.max_output_tokens,
+        )
+
+
+def _to_filter(request: QueryRequest, retrieval: Retrieval) -> ContextFilterRequest:
+    passages: tuple[ScoredPassage, ...] = retrieval.passages
+    return ContextFilterRequest(
+        context=request.retrieve.context, question=retrieval.search_text.dense, passages=passages
+    )

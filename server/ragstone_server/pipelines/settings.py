@@ -1,0 +1,45 @@
+"""Settings of the pipelines."""
+
+from pydantic import Field
+
+from ragstone_server.spi.provider import Settings
+
+
+class IngestSettings(Settings):
+    """Limits of what comes in."""
+
+    max_document_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1, description="Largest document that is accepted, in bytes as it arrives."
+    )
+    max_bytes_in_flight: int = Field(
+        default=512 * 1024 * 1024, ge=1, description="Most bytes of documents that are worked on at once."
+    )
+    max_documents_in_flight: int = Field(default=64, ge=1, description="Most documents that are worked on at once.")
+    embed_batch: int = Field(default=64, ge=1, description="Texts handed to the embedder in one call.")
+
+
+class RetrievalSettings(Settings):
+    """How evidence is found."""
+
+    candidates: int = Field(default=100, ge=1, le=2000, description="Passages that each retriever proposes at least.")
+    default_top_k: int = Field(
+        default=10, ge=1, le=1000, description="Passages that come back when the caller names no number."
+    )
+    rerank_candidates: int = Field(default=50, ge=1, le=1000, description="Passages that the reranker sees at most.")
+    watermark_wait_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait for a demanded watermark when the caller has no deadline."
+    )
+
+
+class AnswerSettings(Settings):
+    """How the evidence becomes an answer."""
+
+    context_tokens: int = Field(
+        default=2048, ge=64, description="Tokens of evidence that are packed when the caller names no budget."
+    )
+    max_output_tokens: int = Field(
+        default=512, ge=1, description="Longest answer in tokens when the caller names none."
+    )
+    neighbours: int = Field(
+        default=1, ge=0, le=8, description="Passages on each side to which a hit is widened while the budget allows."
+    )

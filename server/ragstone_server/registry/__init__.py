@@ -1,0 +1,1 @@
+"""Discovers plugins, refuses conflicts, and opens the selected ones on one exit stack."""
