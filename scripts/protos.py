@@ -112,8 +112,7 @@ def _image(protos: Path, folder: Path, name: str = "image") -> Path:
 
 def _rules() -> descriptor_pb2.FileDescriptorSet:
     """What protoc cannot find as files: `validate.proto`, and what it and we import."""
-    from google.protobuf import duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
-    from google.protobuf import any_pb2
+    from google.protobuf import any_pb2, duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
     from protovalidate._gen.buf.validate import validate_pb
 
     files = descriptor_pb2.FileDescriptorSet()
@@ -156,7 +155,9 @@ def _generated(folder: Path) -> dict[Path, Path]:
 
 
 def _protoc(*arguments: str) -> None:
-    includes = [f"--proto_path={Path(grpc_tools.__file__).parent / '_proto'}"] if "--python_out" not in str(arguments) else []
+    includes = (
+        [f"--proto_path={Path(grpc_tools.__file__).parent / '_proto'}"] if "--python_out" not in str(arguments) else []
+    )
     if protoc.main(["protoc", *includes, *arguments]) != 0:
         sys.exit("protoc failed")
 

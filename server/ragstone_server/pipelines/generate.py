@@ -1,7 +1,7 @@
 """From evidence to a checked answer, attempt by attempt. Fallback in mid-stream lives here."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from ragstone_server.catalog.watermark import Watermark
@@ -31,7 +31,7 @@ class Generate:
     def __init__(self, attempts: tuple[Attempt, ...]) -> None:
         self._attempts = attempts
 
-    async def __call__(self, request: GenerateRequest, watermark: Watermark) -> AsyncIterator[GenerateEvent]:
+    async def __call__(self, request: GenerateRequest, watermark: Watermark) -> AsyncGenerator[GenerateEvent, None]:
         """Ends with `Completed`. Raises `StageFailed` where no generator answered.
 
         Each attempt begins with `AttemptStarted`; where one fails and another follows, its deltas are declared void.

@@ -135,7 +135,6 @@ class IngestDocument:
             content_hash=content_hash,
             size_bytes=size,
             text=parsed.text,
-            pages=parsed.pages,
             passages=tuple(_passage(name, title, content_hash, i, chunk) for i, chunk in enumerate(chunks)),
             vectors=vectors,
             embedder=embedder.fingerprint,

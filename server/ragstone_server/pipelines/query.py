@@ -1,6 +1,7 @@
 """The way of a question: evidence first, then the answer, piece by piece."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ragstone_server.catalog.catalog import Catalog
@@ -47,7 +48,7 @@ class AnswerQuestion:
         self._generate = generate
         self._settings = settings
 
-    async def __call__(self, request: QueryRequest) -> AsyncIterator[QueryEvent]:
+    async def __call__(self, request: QueryRequest) -> AsyncGenerator[QueryEvent, None]:
         """Ends with `Completed`, or raises a `RequestError`."""
         context = request.retrieve.context
         collection = await self._catalog.collection(context.collection)
@@ -63,8 +64,10 @@ class AnswerQuestion:
         kept = retrieval.passages if filtered.result is None else filtered.result.kept
         evidence = await self._packer(kept, request.context_tokens or self._settings.context_tokens)
         yield EvidenceFound(passages=evidence)
-        async for event in self._generate(self._to_generate(request, retrieval, evidence), retrieval.watermark):
-            yield event
+        asked = self._to_generate(request, retrieval, evidence)
+        async with aclosing(self._generate(asked, retrieval.watermark)) as events:
+            async for event in events:
+                yield event
 
     def _to_generate(
         self, request: QueryRequest, retrieval: Retrieval, evidence: tuple[NumberedPassage, ...]

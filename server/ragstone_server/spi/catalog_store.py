@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.evidence import Passage
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
-from ragstone_server.spi.parser import Page
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch
@@ -125,7 +124,6 @@ class NewContent:
     size_bytes: int
     """Of the bytes that arrived."""
     text: str
-    pages: tuple[Page, ...]
     passages: tuple[NewPassage, ...]
     vectors: Mapping[bytes, NDArray[np.float16]]
     """(dimension,) by text hash, for those that the store may not have yet."""

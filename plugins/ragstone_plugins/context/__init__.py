@@ -1,0 +1,1 @@
+"""Context filter: what should not reach the prompt."""

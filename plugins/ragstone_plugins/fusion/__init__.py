@@ -1,0 +1,1 @@
+"""Fusers: weighted scores and reciprocal ranks."""

@@ -1,0 +1,1 @@
+"""Rewriter by rules, for English; other languages pass as they are."""

@@ -1,0 +1,1 @@
+"""The catalog in SQLite: one file, write-ahead log, full sync."""

@@ -1,0 +1,1 @@
+"""Puts the rooms together: reads the configuration, opens the stages, serves, drains, closes."""

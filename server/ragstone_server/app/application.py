@@ -1,0 +1,94 @@
+"""Everything that answers, open as long as its context."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from ragstone_server.app.configuration import Configuration
+from ragstone_server.app.data_directory import locked
+from ragstone_server.app.stages import Governor, open_context_filter, open_ingest_stages, open_retrieve_stages
+from ragstone_server.catalog.catalog import Catalog
+from ragstone_server.indexing.collection_index import IndexKinds
+from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.ingest import IngestDocument
+from ragstone_server.pipelines.packing import Packer
+from ragstone_server.pipelines.query import AnswerQuestion
+from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.registry.clock import SystemClock
+from ragstone_server.registry.discovery import discover
+from ragstone_server.registry.lanes import thread_lane
+from ragstone_server.registry.registry import Registry, ServerHost
+from ragstone_server.spi.catalog_store import (
+    CatalogStore,
+    CollectionSettings,
+    DefaultReaders,
+    Generation,
+    VersionScheme,
+)
+from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.errors import CollectionAlreadyExists
+from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
+from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
+from ragstone_server.transport.grpc.backend import Backend
+
+DEFAULT_SETTINGS = CollectionSettings(
+    description="The collection that exists from the start.",
+    default_readers=DefaultReaders.TENANT,
+    version_scheme=VersionScheme.NUMBER,
+)
+
+
+@asynccontextmanager
+async def application(configuration: Configuration) -> AsyncIterator[Backend]:
+    """Open what the configuration selects; close it in reverse order. Raises `StartError`s."""
+    settings = configuration.server
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        data_dir = stack.enter_context(locked(settings.data_dir))
+        host = ServerHost(
+            clock=clock,
+            data_dir=data_dir,
+            models_dir=settings.models_dir,
+            interactive=await stack.enter_async_context(thread_lane("interactive", settings.interactive_threads)),
+            bulk=await stack.enter_async_context(thread_lane("bulk", settings.bulk_threads)),
+            opened={},
+        )
+        registry = Registry(discover(), configuration.selections, host, stack)
+        registry.check()
+        store = await registry.open(CATALOG)
+        await _ensure_default_collection(store, clock)
+        catalog = Catalog(store, clock)
+        ingest_stages = await open_ingest_stages(registry)
+        embedder = ingest_stages.embedder
+        kinds = IndexKinds(
+            vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
+        )
+        governor = Governor(configuration=configuration, registry=registry, clock=clock)
+        retrieve_stages = await open_retrieve_stages(governor)
+        context_filter = await open_context_filter(governor)
+        generate = Generate(await governor.attempts())
+        indexes = await stack.enter_async_context(
+            Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
+        )
+        stack.push_async_callback(catalog.drain)
+        generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
+        retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
+        packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
+        yield Backend(
+            catalog=catalog,
+            indexes=indexes,
+            ingest=IngestDocument(catalog, indexes, ingest_stages, configuration.ingest),
+            retrieve=retrieve,
+            answer=AnswerQuestion(catalog, retrieve, context_filter, packer, generate, configuration.answer),
+            registry=registry,
+            clock=clock,
+            data_dir=data_dir,
+        )
+
+
+async def _ensure_default_collection(store: CatalogStore, clock: Clock) -> None:
+    name = CollectionName(tenant=DEFAULT_TENANT, collection=DEFAULT_COLLECTION)
+    try:
+        await store.create_collection(name, DEFAULT_SETTINGS, clock.now())
+    except CollectionAlreadyExists:
+        return

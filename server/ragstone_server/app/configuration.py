@@ -1,0 +1,101 @@
+"""The whole configuration: the rooms' own settings, and one section a kind of stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ragstone_server.app.settings import ServerSettings
+from ragstone_server.config.errors import ConfigurationInvalid, Problem
+from ragstone_server.config.source import Tree, load
+from ragstone_server.config.validation import validated
+from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, RetrievalSettings
+from ragstone_server.registry.registry import Selection
+from ragstone_server.spi.kinds import KINDS
+from ragstone_server.spi.provider import Settings
+from ragstone_server.transport.grpc.settings import GrpcSettings
+from ragstone_server.wrappers.policy import StagePolicy
+
+DEFAULT_PROVIDERS: Mapping[str, str] = {
+    "parser": "kreuzberg",
+    "chunker": "structure",
+    "embedder": "onnx",
+    "vector_index": "faiss",
+    "lexical_index": "tantivy",
+    "rewriter": "rules",
+    "fuser": "weighted",
+    "reranker": "none",
+    "context_filter": "evidence",
+    "generator": "extractive",
+    "catalog": "sqlite",
+}
+
+SECTIONS: Mapping[str, type[Settings]] = {
+    "server": ServerSettings,
+    "grpc": GrpcSettings,
+    "ingest": IngestSettings,
+    "retrieval": RetrievalSettings,
+    "answer": AnswerSettings,
+    "indexing": IndexingSettings,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that is set, validated as far as it can be without opening a plugin."""
+
+    server: ServerSettings
+    grpc: GrpcSettings
+    ingest: IngestSettings
+    retrieval: RetrievalSettings
+    answer: AnswerSettings
+    indexing: IndexingSettings
+    selections: Mapping[str, Selection]
+    """By kind."""
+    policies: Mapping[str, StagePolicy]
+    """By kind."""
+
+
+def read_configuration(file: Path | None, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Configuration:
+    """Read the file and the environment, `overrides` over both. Raises `ConfigurationInvalid` with every problem found."""
+    tree = load(file)
+    for section, values in (overrides or {}).items():
+        tree.setdefault(section, {}).update(values)
+    return parse_configuration(tree)
+
+
+def parse_configuration(tree: Tree) -> Configuration:
+    """Validate a tree of settings. Raises `ConfigurationInvalid` with every problem found."""
+    problems: list[Problem] = []
+    kinds = {kind.name for kind in KINDS}
+    for section, values in tree.items():
+        if section not in kinds and section not in SECTIONS:
+            problems.append(Problem(where=section, what="unknown section"))
+        elif not isinstance(values, dict):
+            problems.append(Problem(where=section, what=f"is a value; write a section [{section}]"))
+    if problems:
+        raise ConfigurationInvalid(*problems)
+
+    parsed: dict[str, Any] = {}
+    for section, model in SECTIONS.items():
+        try:
+            parsed[section] = validated(model, tree.get(section, {}), section)
+        except ConfigurationInvalid as error:
+            problems += error.problems
+    selections: dict[str, Selection] = {}
+    policies: dict[str, StagePolicy] = {}
+    for kind in sorted(kinds):
+        policy, rest = StagePolicy.split(tree.get(kind, {}))
+        use = rest.pop("use", DEFAULT_PROVIDERS[kind])
+        if not isinstance(use, str):
+            problems.append(Problem(where=f"{kind}.use", what="is not the name of a provider"))
+            continue
+        selections[kind] = Selection(use=use, config=rest)
+        try:
+            policies[kind] = validated(StagePolicy, policy, kind)
+        except ConfigurationInvalid as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationInvalid(*problems)
+    return Configuration(**parsed, selections=selections, policies=policies)

@@ -1,0 +1,106 @@
+"""The pipelines' stages, opened and governed as the configuration says."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ragstone_server.app.configuration import Configuration
+from ragstone_server.pipelines.generate import Attempt
+from ragstone_server.pipelines.ingest import IngestStages
+from ragstone_server.pipelines.retrieve import RetrieveStages
+from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
+from ragstone_server.registry.registry import Registry
+from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
+from ragstone_server.spi.generator import Generator
+from ragstone_server.spi.kinds import (
+    CHUNKER,
+    CONTEXT_FILTER,
+    EMBEDDER,
+    FUSER,
+    GENERATOR,
+    LEXICAL_INDEX,
+    PARSER,
+    RERANKER,
+    REWRITER,
+    VECTOR_INDEX,
+    Kind,
+)
+from ragstone_server.spi.stages import Stage
+from ragstone_server.wrappers.bounded import bounded_stream
+from ragstone_server.wrappers.deadline import WithContext, with_deadline_stream
+from ragstone_server.wrappers.fallible import Outcome
+from ragstone_server.wrappers.governed import governed
+from ragstone_server.wrappers.policy import FAIL, SKIP
+
+RequestT = TypeVar("RequestT", bound=WithContext)
+ResultT = TypeVar("ResultT")
+
+SKIPPABLE = frozenset({REWRITER.name, RERANKER.name, CONTEXT_FILTER.name, VECTOR_INDEX.name, LEXICAL_INDEX.name})
+"""Without these an answer is worse, but an answer; unless the operator says `on_failure = "fail"`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Governor:
+    """Gives each stage the concerns that its policy names."""
+
+    configuration: Configuration
+    registry: Registry
+    clock: Clock
+
+    async def govern(
+        self, kind: Kind[Stage[RequestT, ResultT]], stage: Stage[RequestT, ResultT], name: str
+    ) -> Stage[RequestT, Outcome[ResultT]]:
+        """A stage of a kind whose providers can replace one another."""
+        policy = self.configuration.policies[kind.name]
+        on_failure = policy.on_failure or (SKIP if kind.name in SKIPPABLE else FAIL)
+        replacement = None
+        if on_failure not in (SKIP, FAIL):
+            replacement = on_failure, await self.registry.open_other(kind, on_failure)
+        return governed(stage, name, policy, self.clock, skip=on_failure == SKIP, replacement=replacement)
+
+    def govern_search(self, kind: str, stage: Stage[RequestT, ResultT], name: str) -> Stage[RequestT, Outcome[ResultT]]:
+        """A retriever: it can be skipped, and the other one answers alone."""
+        policy = self.configuration.policies[kind]
+        return governed(stage, name, policy, self.clock, skip=policy.on_failure != FAIL)
+
+    async def attempts(self) -> tuple[Attempt, ...]:
+        """The generators that may answer, in their order."""
+        policy = self.configuration.policies[GENERATOR.name]
+        generators: list[Generator] = [await self.registry.open(GENERATOR)]
+        if policy.on_failure not in (None, FAIL):
+            generators.append(await self.registry.open_other(GENERATOR, str(policy.on_failure)))
+        attempts = []
+        for generator in generators:
+            stream = with_deadline_stream(
+                generator, GENERATOR.name, self.clock, policy.deadline_share, policy.timeout_seconds
+            )
+            if policy.concurrency is not None:
+                stream = bounded_stream(stream, policy.concurrency)
+            attempts.append(Attempt(model=generator.model, generator=stream))
+        return tuple(attempts)
+
+
+async def open_ingest_stages(registry: Registry) -> IngestStages:
+    """What a document passes."""
+    return IngestStages(
+        parser=await registry.open(PARSER), chunker=await registry.open(CHUNKER), embedder=await registry.open(EMBEDDER)
+    )
+
+
+async def open_retrieve_stages(governor: Governor) -> RetrieveStages:
+    """What a question passes until there is evidence."""
+    registry = governor.registry
+    reranker = await registry.open_optional(RERANKER)
+    embedder = await registry.open(EMBEDDER)
+    return RetrieveStages(
+        rewriter=await governor.govern(REWRITER, await registry.open(REWRITER), "rewrite"),
+        dense=governor.govern_search(VECTOR_INDEX.name, dense_retriever(embedder), "dense"),
+        lexical=governor.govern_search(LEXICAL_INDEX.name, lexical_retriever, "lexical"),
+        fuser=await governor.govern(FUSER, await registry.open(FUSER), "fuse"),
+        reranker=None if reranker is None else await governor.govern(RERANKER, reranker, "rerank"),
+    )
+
+
+async def open_context_filter(governor: Governor) -> Stage[ContextFilterRequest, Outcome[FilteredContext]]:
+    """What takes passages out before they are packed."""
+    return await governor.govern(CONTEXT_FILTER, await governor.registry.open(CONTEXT_FILTER), "context_filter")
