@@ -29,8 +29,8 @@ class Embedder(Protocol):
     """A `Stage[EmbedRequest, float32 (n, dimension)]` with facts about its vectors.
 
     Row i belongs to text i and has length 1 (L2). No texts give (0, dimension). A text longer than `max_tokens` is
-    truncated; an empty one has a vector too. The same text gives the same vector, whatever stands beside it, to within 1e-2 in cosine
-    (quantised models see their batch). A failure of the model raises `StageFailed`.
+    truncated; an empty one has a vector too. The same text gives the same vector, whatever stands beside it, to within
+    1e-2 in cosine (quantised models see their batch). A failure of the model raises `StageFailed`.
     """
 
     @property

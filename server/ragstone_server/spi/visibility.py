@@ -42,8 +42,6 @@ class Visibility:
 
     def allows(self, attributes: Attributes) -> bool:
         """Whether the caller may see a document with these attributes. Unknown permissions mean no."""
-        if attributes.readers is None:
-            readable = self.default_readable
-        else:
-            readable = not self.principals.isdisjoint(attributes.readers)
+        named = attributes.readers
+        readable = self.default_readable if named is None else not self.principals.isdisjoint(named)
         return readable and (self.filter is None or matches(self.filter, attributes.metadata))

@@ -40,7 +40,7 @@ def parse_filter(text: str) -> Filter | None:
         tree: Filter = _Tree().transform(_parser().parse(text))
     except UnexpectedCharacters as error:
         raise _invalid(
-            error.column, f"{text[error.pos_in_stream]!r} is not expected here; quote a value that has signs in it"
+            error.column, f"{text[error.pos_in_stream or 0]!r} is not expected here; quote a value that has signs in it"
         ) from error
     except UnexpectedToken as error:
         at_end = error.token.type == "$END"

@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Self
 
 import grpc
 from google.protobuf.message import Message
@@ -28,6 +28,8 @@ RETRY_AFTER_S = 0.2
 
 Context = aio.ServicerContext[Any, Any]
 Handler = grpc.RpcMethodHandler[Any, Any]
+Behaviour = Callable[..., Any]
+"""A servicer's method; its shape follows from the handler that has it."""
 
 
 class CallInterceptor(aio.ServerInterceptor):
@@ -39,9 +41,9 @@ class CallInterceptor(aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> Any:
         """Replace the method's behaviour by the wrapped one, of the same shape."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith(OURS):
@@ -56,7 +58,9 @@ class CallInterceptor(aio.ServerInterceptor):
             return grpc.unary_stream_rpc_method_handler(self._stream(handler.unary_stream), **codec)
         return grpc.unary_unary_rpc_method_handler(self._unary(handler.unary_unary), **codec)
 
-    def _unary(self, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+    def _unary(self, behaviour: Behaviour | None) -> Behaviour:
+        assert behaviour is not None
+
         async def call(request: Message, context: Context) -> Any:
             async with _Call(self, context) as entered:
                 validate(request)
@@ -65,16 +69,16 @@ class CallInterceptor(aio.ServerInterceptor):
 
         return call
 
-    def _stream(
-        self, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
-    ) -> Callable[[Any, Context], Awaitable[None]]:
+    def _stream(self, behaviour: Behaviour | None) -> Behaviour:
+        assert behaviour is not None
+
         async def call(request: Message | AsyncIterator[Message], context: Context) -> None:
             async with _Call(self, context):
                 if isinstance(request, Message):
                     validate(request)
                 else:
                     request = _validated(request)
-                async with aclosing(behaviour(request, context)) as responses:  # type: ignore[type-var]
+                async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         await self._write(context, response)
 
@@ -104,7 +108,7 @@ class _Call:
         self._placed = False
         self.response: Any = None
 
-    async def __aenter__(self) -> "_Call":
+    async def __aenter__(self) -> Self:
         request_id.set(self._id)
         if self._interceptor.in_flight >= self._interceptor.limit:
             await self._abort(Overloaded("too many requests are in flight; try again", retry_after_s=RETRY_AFTER_S))

@@ -1,0 +1,34 @@
+"""The life of the process: open, say where, wait for a signal, drain, close."""
+
+import asyncio
+import signal
+import sys
+from typing import TextIO
+
+from ragstone_server.app.application import application
+from ragstone_server.app.configuration import Configuration
+from ragstone_server.app.listening import checked_address
+from ragstone_server.observe.logs import configure
+from ragstone_server.transport.grpc.server import listening
+
+
+async def serve(configuration: Configuration, out: TextIO = sys.stdout) -> None:
+    """Serve until SIGTERM or SIGINT. The first line on `out` says where, once the server can answer."""
+    configure(configuration.server.log_level, configuration.server.log_format)
+    address = checked_address(configuration.server.listen)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with (
+        application(configuration) as backend,
+        listening(
+            backend,
+            configuration.grpc,
+            address,
+            max_document_bytes=configuration.ingest.max_document_bytes,
+            drain_s=configuration.server.drain_seconds,
+        ) as server,
+    ):
+        print(f"listening on {server.address}", file=out, flush=True)
+        await stopped.wait()

@@ -1,0 +1,22 @@
+"""Page tokens: where the page before ended, as an opaque text."""
+
+import base64
+import binascii
+
+from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+
+
+def next_token(last: str) -> str:
+    """The token that goes on after `last`."""
+    return base64.urlsafe_b64encode(last.encode()).decode()
+
+
+def after_token(token: str) -> str:
+    """Inverse of `next_token`; empty for an empty one. Raises `InvalidRequest`."""
+    try:
+        return base64.b64decode(token.encode("ascii"), b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError) as error:
+        what = "is none of ours; send `next_page_token` as a reply gave it"
+        raise InvalidRequest(
+            f"page_token: {what}", violations=(FieldViolation(field="page_token", description=what),)
+        ) from error
