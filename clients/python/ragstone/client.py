@@ -1,0 +1,247 @@
+"""The client."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import grpc
+
+from ragstone.admin import Admin
+from ragstone.channel import OPTIONS, call_metadata
+from ragstone.documents import Acknowledgement, Document, NewDocument, Written, document_from, written_from
+from ragstone.errors import from_rpc
+from ragstone.events import AnswerBuilder, Event, event_from
+from ragstone.ingesting import Upload
+from ragstone.metadata import Metadata
+from ragstone.passages import Answer, Passages, Turn, passage_from
+from ragstone.requests import collection_name, document_name, search, upsert
+from ragstone.session import Session
+from ragstone.v1 import (
+    admin_service_pb2_grpc,
+    ingest_service_pb2,
+    ingest_service_pb2_grpc,
+    query_service_pb2,
+    query_service_pb2_grpc,
+)
+
+
+class Client:
+    """A connection to one server; a context manager, safe for threads.
+
+    Every method raises a `RagstoneError`. `timeout` is in seconds; None leaves the deadline to the service config.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        token: str | None = None,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Connect at the first call. Without credentials the connection is not encrypted."""
+        self._metadata = call_metadata(address, token, secure=credentials is not None)
+        self._channel = (
+            grpc.insecure_channel(address, options=OPTIONS)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, options=OPTIONS)
+        )
+        self._session = Session()
+        self._queries = query_service_pb2_grpc.QueryServiceStub(self._channel)
+        self._documents = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
+        self.admin = Admin(admin_service_pb2_grpc.AdminServiceStub(self._channel), self._metadata)
+        """Collections, plugins and the state of the server."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; calls in flight are cancelled."""
+        self._channel.close()
+
+    def query(self, question: str, **options: Any) -> Iterator[Event]:
+        """Ask, and iterate over what happens; leaving early cancels. Options as of `responses`."""
+        for response in self.responses(question, **options):
+            event = event_from(response)
+            if event is not None:
+                yield event
+
+    def ask(self, question: str, **options: Any) -> Answer:
+        """Ask, and wait for the whole answer. Options as of `responses`."""
+        builder = AnswerBuilder()
+        for event in self.query(question, **options):
+            builder.add(event)
+        return builder.answer()
+
+    def responses(
+        self,
+        question: str,
+        *,
+        collection: str = "default",
+        filter: str | None = None,  # noqa: A002 - the contract's name
+        top_k: int | None = None,
+        turns: Sequence[Turn | tuple[str, str]] = (),
+        min_watermark: str | None = None,
+        context_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        stage_options: Mapping[str, Mapping[str, Any]] | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[query_service_pb2.QueryResponse]:
+        """Ask, and iterate over the messages of the contract; leaving early cancels.
+
+        `min_watermark="session"` waits until the index has all that this client wrote.
+        """
+        request = query_service_pb2.QueryRequest(
+            search=search(
+                question,
+                collection=collection,
+                filter=filter,
+                top_k=top_k,
+                turns=turns,
+                min_watermark=self._session.demanded(collection_name(collection), min_watermark),
+                stage_options=stage_options,
+            ),
+            context_tokens=context_tokens or 0,
+            max_output_tokens=max_output_tokens or 0,
+        )
+        call = self._queries.Query(request, timeout=timeout, metadata=self._metadata)
+        try:
+            with _typed_errors():
+                yield from call
+        finally:
+            call.cancel()
+
+    def retrieve(
+        self,
+        question: str,
+        *,
+        top_k: int = 10,
+        collection: str = "default",
+        filter: str | None = None,  # noqa: A002 - the contract's name
+        min_watermark: str | None = None,
+        turns: Sequence[Turn | tuple[str, str]] = (),
+        stage_options: Mapping[str, Mapping[str, Any]] | None = None,
+        timeout: float | None = None,
+    ) -> Passages:
+        """The passages for a question, best first."""
+        request = query_service_pb2.RetrieveRequest(
+            search=search(
+                question,
+                collection=collection,
+                filter=filter,
+                top_k=top_k,
+                turns=turns,
+                min_watermark=self._session.demanded(collection_name(collection), min_watermark),
+                stage_options=stage_options,
+            )
+        )
+        with _typed_errors():
+            response = self._queries.Retrieve(request, timeout=timeout, metadata=self._metadata)
+        passages = Passages(passage_from(passage) for passage in response.passages)
+        passages.watermark = response.watermark
+        return passages
+
+    def ingest(self, documents: Iterable[NewDocument], *, timeout: float | None = None) -> Iterator[Acknowledgement]:
+        """Store many documents; yields what became of each, in the order in which they are done.
+
+        Keeps a bounded number in flight and pauses when the server asks for it. Leaving early cancels: what was
+        acknowledged is stored, the rest may be.
+        """
+        upload = Upload(documents, self._session)
+        call = self._documents.Ingest(upload.requests(), timeout=timeout, metadata=self._metadata)
+        try:
+            with _typed_errors():
+                for response in call:
+                    acknowledgement = upload.take(response)
+                    if acknowledgement is not None:
+                        yield acknowledgement
+        finally:
+            upload.stop()
+            call.cancel()
+        upload.check()
+
+    def upsert_document(
+        self,
+        document: str,
+        *,
+        text: str | None = None,
+        content: bytes | None = None,
+        title: str | None = None,
+        mime_type: str | None = None,
+        version: int | None = None,
+        metadata: Metadata | None = None,
+        collection: str = "default",
+        uri: str | None = None,
+        filename: str | None = None,
+        readers: Sequence[str] | None = None,
+        timeout: float | None = None,
+    ) -> Written:
+        """Store a new version of a document, from `text` or the bytes of a file (`content`); returns when it is on disk."""
+        request = upsert(
+            NewDocument(
+                document=document,
+                text=text,
+                content=content,
+                title=title,
+                uri=uri,
+                filename=filename,
+                mime_type=mime_type,
+                version=version,
+                metadata=metadata,
+                readers=readers,
+                collection=collection,
+            )
+        )
+        with _typed_errors():
+            response = self._documents.UpsertDocument(request, timeout=timeout, metadata=self._metadata)
+        self._session.wrote(collection_name(collection), response.watermark)
+        return written_from(document, response)
+
+    def delete_document(
+        self,
+        document: str,
+        *,
+        version: int | None = None,
+        collection: str = "default",
+        timeout: float | None = None,
+    ) -> str:
+        """Delete a document; it answers nothing any more. Returns the watermark of the deletion."""
+        request = ingest_service_pb2.DeleteDocumentRequest(name=document_name(collection, document), version=version)
+        with _typed_errors():
+            response = self._documents.DeleteDocument(request, timeout=timeout, metadata=self._metadata)
+        self._session.wrote(collection_name(collection), response.watermark)
+        return response.watermark
+
+    def get_document(self, document: str, *, collection: str = "default", timeout: float | None = None) -> Document:
+        """A document's fields."""
+        request = ingest_service_pb2.GetDocumentRequest(name=document_name(collection, document))
+        with _typed_errors():
+            response = self._documents.GetDocument(request, timeout=timeout, metadata=self._metadata)
+        return document_from(response.document)
+
+    def list_documents(
+        self,
+        *,
+        collection: str = "default",
+        filter: str | None = None,  # noqa: A002 - the contract's name
+        timeout: float | None = None,
+    ) -> Iterator[Document]:
+        """All documents of a collection in the order of their ids, page by page as they are needed."""
+        request = ingest_service_pb2.ListDocumentsRequest(parent=collection_name(collection), filter=filter or "")
+        while True:
+            with _typed_errors():
+                response = self._documents.ListDocuments(request, timeout=timeout, metadata=self._metadata)
+            yield from (document_from(document) for document in response.documents)
+            if not response.next_page_token:
+                return
+            request.page_token = response.next_page_token
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise from_rpc(error) from error

@@ -1,0 +1,158 @@
+"""What a query tells, event by event."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ragstone.passages import (
+    Abstention,
+    Answer,
+    Citation,
+    Passage,
+    Usage,
+    abstention_from,
+    citation_from,
+    passage_from,
+    usage_from,
+)
+from ragstone.v1 import query_service_pb2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The query was accepted."""
+
+    request_id: str
+    watermark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage ended."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The passages that the answer is made from; their ranks are the numbers that citations name."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """A model begins to answer."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A further piece of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptDiscarded:
+    """The deltas and citations since the last `AttemptStarted` are void."""
+
+    reason: str
+    next_model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degraded:
+    """A stage was skipped or replaced."""
+
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """Nothing was said for a while, and the stream is alive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The end."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    abstention: Abstention | None
+    usage: Usage
+    watermark: str
+
+
+Event: TypeAlias = (
+    Started | Stage | Evidence | AttemptStarted | Delta | Citation | AttemptDiscarded | Degraded | Heartbeat | Completed
+)
+
+
+def event_from(wire: query_service_pb2.QueryResponse) -> Event | None:
+    """One event; None for one that is newer than this client."""
+    match wire.WhichOneof("event"):
+        case "started":
+            return Started(request_id=wire.started.request_id, watermark=wire.started.watermark)
+        case "stage":
+            return Stage(name=wire.stage.name, seconds=wire.stage.took.ToNanoseconds() / 1e9)
+        case "evidence":
+            return Evidence(passages=tuple(passage_from(passage) for passage in wire.evidence.passages))
+        case "attempt_started":
+            return AttemptStarted(model=wire.attempt_started.model)
+        case "delta":
+            return Delta(text=wire.delta.text)
+        case "citation":
+            return citation_from(wire.citation)
+        case "attempt_discarded":
+            return AttemptDiscarded(reason=wire.attempt_discarded.reason, next_model=wire.attempt_discarded.next_model)
+        case "degraded":
+            return Degraded(stage=wire.degraded.stage, reason=wire.degraded.reason)
+        case "heartbeat":
+            return Heartbeat()
+        case "completed":
+            return _completed(wire.completed)
+        case _:
+            return None
+
+
+def _completed(wire: query_service_pb2.Completed) -> Completed:
+    return Completed(
+        text=wire.answer.text,
+        citations=tuple(citation_from(citation) for citation in wire.answer.citations),
+        abstention=abstention_from(wire),
+        usage=usage_from(wire.usage),
+        watermark=wire.watermark,
+    )
+
+
+class AnswerBuilder:
+    """Makes an answer of the events; what was discarded never gets into it."""
+
+    def __init__(self) -> None:
+        self._passages: tuple[Passage, ...] = ()
+        self._completed: Completed | None = None
+
+    def add(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case Evidence(passages=passages):
+                self._passages = passages
+            case Completed():
+                self._completed = event
+
+    def answer(self) -> Answer:
+        """The answer, after the last event."""
+        completed = self._completed
+        if completed is None:
+            raise RuntimeError("the stream ended without a terminal event")
+        return Answer(
+            text=completed.text,
+            citations=completed.citations,
+            passages=self._passages,
+            abstention=completed.abstention,
+            usage=completed.usage,
+            watermark=completed.watermark,
+        )

@@ -1,0 +1,143 @@
+"""Passages, citations and answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ragstone.metadata import Value, from_wire
+from ragstone.v1 import evidence_pb2, query_service_pb2
+
+
+class Abstention(StrEnum):
+    """Why there is no answer."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    NO_RELEVANT_CONTENT = "NO_RELEVANT_CONTENT"
+    """Nothing in the evidence answers the question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One earlier turn of a conversation."""
+
+    role: str
+    """`user` or `assistant`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """One passage of a document, ranked for a question."""
+
+    rank: int
+    """Counted from 1; in the evidence of an answer, the number that citations name."""
+    document: str
+    """The producer's own id."""
+    chunk: str
+    """Id of the passage."""
+    title: str
+    uri: str
+    page: int | None
+    """Counted from 1; None where the format has no pages."""
+    headings: tuple[str, ...]
+    text: str
+    start: int
+    """First byte of the text in the document's extracted text (UTF-8)."""
+    end: int
+    """Byte after the last."""
+    version: int
+    score: float
+    """0 to 1; comparable within one response."""
+    scores: Mapping[str, float]
+    """By stage: `dense`, `lexical`, `fused`, `rerank`."""
+    metadata: Mapping[str, Value]
+
+
+class Passages(list[Passage]):
+    """Passages, best first, and the watermark of the index that gave them."""
+
+    watermark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A checked citation: the passage was in the prompt."""
+
+    number: int
+    """Rank of the passage in the evidence."""
+    chunk: str
+    document: str
+    version: int
+    start: int
+    """First byte of what the passage supports, in the answer's text (UTF-8)."""
+    end: int
+    """Byte after the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an answer consumed, in tokens."""
+
+    input_tokens: int
+    output_tokens: int
+    estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    """The evidence."""
+    abstention: Abstention | None
+    """None: the question was answered."""
+    usage: Usage
+    watermark: str
+
+
+def passage_from(wire: evidence_pb2.Passage) -> Passage:
+    """One passage."""
+    return Passage(
+        rank=wire.rank,
+        document=wire.document,
+        chunk=wire.chunk,
+        title=wire.title,
+        uri=wire.uri,
+        page=wire.page if wire.HasField("page") else None,
+        headings=tuple(wire.headings),
+        text=wire.text,
+        start=wire.range.start,
+        end=wire.range.end,
+        version=wire.version,
+        score=wire.score,
+        scores=dict(wire.scores),
+        metadata=from_wire(wire.metadata),
+    )
+
+
+def citation_from(wire: query_service_pb2.Citation) -> Citation:
+    """One citation."""
+    return Citation(
+        number=wire.number,
+        chunk=wire.chunk,
+        document=wire.document,
+        version=wire.version,
+        start=wire.range.start,
+        end=wire.range.end,
+    )
+
+
+def usage_from(wire: query_service_pb2.Usage) -> Usage:
+    """What an answer consumed."""
+    return Usage(input_tokens=wire.input_tokens, output_tokens=wire.output_tokens, estimated=wire.estimated)
+
+
+def abstention_from(wire: query_service_pb2.Completed) -> Abstention | None:
+    """None where the question was answered; a reason newer than this client is `UNSPECIFIED`."""
+    if not wire.HasField("abstention"):
+        return None
+    names = {value: name for name, value in query_service_pb2.AbstentionReason.items()}
+    name = names.get(wire.abstention.reason, "").removeprefix("ABSTENTION_REASON_")
+    return Abstention(name) if name in Abstention.__members__ else Abstention.UNSPECIFIED
