@@ -17,7 +17,7 @@ from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.clock import SystemClock
 from ragstone_server.registry.discovery import discover
 from ragstone_server.registry.lanes import thread_lane
-from ragstone_server.registry.registry import Registry, ServerHost
+from ragstone_server.registry.registry import Registry, ServerHost, check_selections
 from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionSettings,
@@ -43,6 +43,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
     """Open what the configuration selects; close it in reverse order. Raises `StartError`s."""
     settings = configuration.server
     clock = SystemClock()
+    offers = discover()
+    check_selections(offers, configuration.selections)
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(locked(settings.data_dir))
         host = ServerHost(
@@ -53,8 +55,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             bulk=await stack.enter_async_context(thread_lane("bulk", settings.bulk_threads)),
             opened={},
         )
-        registry = Registry(discover(), configuration.selections, host, stack)
-        registry.check()
+        registry = Registry(offers, configuration.selections, host, stack)
         store = await registry.open(CATALOG)
         await _ensure_default_collection(store, clock)
         catalog = Catalog(store, clock)

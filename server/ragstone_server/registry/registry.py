@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ragstone_server.config.errors import ConfigurationInvalid, Problem
 from ragstone_server.config.validation import validated
-from ragstone_server.registry.offers import Offer, Offers
+from ragstone_server.registry.offers import Offer, Offers, PluginNotFound
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import StartError
 from ragstone_server.spi.host import Lane
-from ragstone_server.spi.kinds import Kind
+from ragstone_server.spi.kinds import KINDS, Kind
 
 StageT = TypeVar("StageT")
 NONE = "none"
@@ -43,6 +44,23 @@ class ServerHost:
         return stage
 
 
+def check_selections(offers: Offers, selections: Mapping[str, Selection]) -> None:
+    """Validate every selection without opening anything. Raises `ConfigurationInvalid` with every problem found."""
+    problems: list[Problem] = []
+    for kind in KINDS:
+        selection = selections[kind.name]
+        if selection.use == NONE and kind.optional:
+            continue
+        try:
+            validated(offers.find(kind, selection.use).provider.config, selection.config, kind.name)
+        except ConfigurationInvalid as error:
+            problems += error.problems
+        except PluginNotFound as error:
+            problems.append(Problem(where="", what=error.message))
+    if problems:
+        raise ConfigurationInvalid(*problems)
+
+
 class Registry:
     """The providers that are open. Closed, in reverse order, with the exit stack that it was given."""
 
@@ -62,13 +80,6 @@ class Registry:
         if use == NONE and kind.optional:
             return None
         return self.offers.find(kind, use)
-
-    def check(self) -> None:
-        """Validate every selection without opening anything. Raises `StartError`s."""
-        for name, selection in self._selections.items():
-            offer = self.selected(Kind(name, "", optional=selection.use == NONE))
-            if offer is not None:
-                validated(offer.provider.config, selection.config, name)
 
     async def open(self, kind: Kind[StageT]) -> StageT:
         """The selected stage of a kind, opened at the first call with all that it needs."""

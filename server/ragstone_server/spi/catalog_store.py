@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_server.spi.errors import RagstoneError
+from ragstone_server.spi.errors import RagstoneError, RequestError
 from ragstone_server.spi.evidence import Passage
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
@@ -177,13 +177,17 @@ class CatalogTransaction(Protocol):
     ) -> Position:
         """Write a document's new version and its row in the change log; return the position.
 
-        Content None keeps the content that is there. Otherwise the former content is superseded at the position; its passages
-        stay readable until retired. A fence of the document is lifted.
+        Content None keeps the content that is there; raises `DocumentNotFound` where there is none. Otherwise the former
+        content is superseded at the position; its passages stay readable until retired, with the title and the version that
+        they had. A fence of the document is lifted. Raises `VectorsMissing` before anything is written.
         """
         ...
 
     async def delete_document(self, document: DocumentId, version: int, now: datetime, /) -> Position:
-        """Delete a document with all its contents and leave a fence with the version (a keyed hash of the name, no content)."""
+        """Delete a document with all its contents and leave a fence with the version (a keyed hash of the name, no content).
+
+        Raises `DocumentNotFound`.
+        """
         ...
 
     async def put_fence(self, document: DocumentId, version: int, now: datetime, /) -> None:
@@ -299,3 +303,7 @@ class CatalogStore(Protocol):
 
 class LogTrimmed(RagstoneError):
     """The change log no longer reaches back to the position; the view starts again from a snapshot."""
+
+
+class VectorsMissing(RequestError):
+    """The vector of a passage is neither given nor stored any more: another document that had it went meanwhile; send it again."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -38,5 +39,8 @@ class Provider(Generic[StageT_co, ConfigT]):
     """Start-up and shutdown in one. Heavy imports go inside. Raises `StartError` with what to do about it."""
     needs: tuple[Kind[Any], ...] = ()
     """Kinds that `open` asks of the host; they are opened before it and closed after it."""
+    fetch_model: Callable[[str | None, Path, Callable[[str], None]], Path] | None = None
+    """For `ragstone models pull`: gets a model from a source (None: the default one) into a directory of its own below the
+    one that is given, tells its steps, and returns that directory. Blocks. None: the stage needs no model."""
     options: type[BaseModel] = NoSettings
     """Model of what a caller may set in a single request; every field has a default."""

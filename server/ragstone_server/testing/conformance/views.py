@@ -208,17 +208,17 @@ class ViewConformance:
                 await view.apply(change)
             assert (await self.keys(view), await view.count()) == (expected, len(expected))
 
-    @pytest.mark.parametrize("other", [{"epoch": "restored"}, {"generation": "next"}])
+    @pytest.mark.parametrize(("epoch", "generation"), [("restored", "generation"), ("epoch", "next")])
     async def test_files_of_another_epoch_or_generation_are_refused(
-        self, index: Index, tmp_path: Path, other: dict[str, str]
+        self, index: Index, tmp_path: Path, epoch: str, generation: str
     ) -> None:
         """The view begins empty, and what it writes then is its own."""
         async with index.open_view(spec(tmp_path / "view")) as view:
             await view.apply(batch(5, document(1, 10)))
-        async with index.open_view(spec(tmp_path / "view", **other)) as view:
+        async with index.open_view(spec(tmp_path / "view", epoch, generation)) as view:
             assert (view.position, view.durable, await view.count(), await self.keys(view)) == (0, 0, 0, [])
             await view.apply(batch(2, document(1, 11)))
-        async with index.open_view(spec(tmp_path / "view", **other)) as view:
+        async with index.open_view(spec(tmp_path / "view", epoch, generation)) as view:
             assert (view.position, await self.keys(view)) == (2, [11])
 
     @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed"])

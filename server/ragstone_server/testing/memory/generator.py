@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -64,7 +64,7 @@ class MemoryGenerator:
         finally:
             self.open_streams -= 1
 
-    async def _events(self, request: GenerateRequest) -> AsyncIterator[GenerationEvent]:
+    async def _events(self, request: GenerateRequest) -> AsyncGenerator[GenerationEvent, None]:
         steps = self._script(request) if callable(self._script) else self._script
         words = 0
         for step in steps:

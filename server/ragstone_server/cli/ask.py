@@ -1,0 +1,69 @@
+"""`ragstone ask`."""
+
+import sys
+
+import click
+from google.protobuf.json_format import MessageToJson
+
+from ragstone import Abstention, AttemptDiscarded, Client, Completed, Degraded, Delta, Evidence, Passage
+from ragstone_server.cli.common import collection_option, connected, json_option, server_option
+
+
+@click.command("ask")
+@click.argument("question")
+@collection_option
+@click.option(
+    "--filter", "-f", "filter_", help="Only documents whose metadata match, as in 'year >= 2024 AND kind = \"policy\"'."
+)
+@click.option("-k", "top_k", type=int, help="Number of passages to answer from.")
+@server_option
+@json_option
+def ask_command(
+    question: str, collection: str, filter_: str | None, top_k: int | None, server: str, as_json: bool
+) -> None:
+    """Ask a question; the answer streams in, then its sources.
+
+    With --json each event of the stream is one line of ProtoJSON.
+    """
+    with connected(server) as client:
+        if as_json:
+            for response in client.responses(question, collection=collection, filter=filter_, top_k=top_k):
+                click.echo(MessageToJson(response, indent=None, ensure_ascii=False))
+        else:
+            _stream(client, question, collection, filter_, top_k)
+
+
+def _stream(client: Client, question: str, collection: str, filter_: str | None, top_k: int | None) -> None:
+    passages: dict[int, Passage] = {}
+    for event in client.query(question, collection=collection, filter=filter_, top_k=top_k):
+        match event:
+            case Evidence():
+                passages = {passage.rank: passage for passage in event.passages}
+            case Delta(text=text):
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            case AttemptDiscarded():
+                click.echo(f"\n[{event.reason}; {event.next_model} answers anew]", err=True)
+            case Degraded():
+                click.echo(f"[{event.stage} {event.reason}]", err=True)
+            case Completed():
+                _end(event, passages)
+
+
+def _end(completed: Completed, passages: dict[int, Passage]) -> None:
+    if completed.abstention is Abstention.NO_RELEVANT_CONTENT:
+        click.echo("The documents do not say.")
+        return
+    if completed.abstention is not None:
+        click.echo(f"There is no answer ({completed.abstention}).")
+        return
+    click.echo("\n")
+    for number in sorted({citation.number for citation in completed.citations}):
+        click.echo(source_line(passages[number]))
+
+
+def source_line(passage: Passage) -> str:
+    """A numbered source, for people."""
+    place = f", page {passage.page}" if passage.page is not None else ""
+    section = f" › {passage.headings[-1]}" if passage.headings and passage.headings[-1] != passage.title else ""
+    return f"  [{passage.rank}] {passage.title}{section} ({passage.document}{place})"

@@ -1,0 +1,44 @@
+"""`ragstone status`."""
+
+import time
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from ragstone import Client, DeadlineExceeded, Unavailable
+from ragstone.v1 import admin_service_pb2
+from ragstone_server.cli.common import connected, fail, json_option, print_json, server_option
+
+PAUSE_S = 0.1
+
+
+@click.command("status")
+@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="Wait so long for a server that answers.")
+@server_option
+@json_option
+def status_command(wait: float, server: str, as_json: bool) -> None:
+    """Tell the state of the server."""
+    with connected(server) as client:
+        status = _status(client, wait)
+    if as_json:
+        print_json(MessageToDict(status, always_print_fields_with_no_presence=True))
+        return
+    click.echo(f"ragstone {status.version} on {server}, up for {status.uptime.seconds} s")
+    click.echo(f"{status.document_count} documents in {status.collection_count} collections")
+    for view in status.views:
+        behind = view.head - view.position
+        state = view.failure or ("up to date" if behind == 0 else f"{behind} changes behind")
+        click.echo(f"  {view.collection.rpartition('/')[2]} {view.view}: {state}")
+
+
+def _status(client: Client, wait: float) -> admin_service_pb2.GetStatusResponse:
+    end = time.monotonic() + wait
+    while True:
+        try:
+            return client.admin.status(timeout=max(1.0, wait))
+        except (Unavailable, DeadlineExceeded):
+            if time.monotonic() >= end:
+                if wait:
+                    fail(f"the server did not answer within {wait:g} seconds")
+                raise
+            time.sleep(PAUSE_S)

@@ -1,0 +1,231 @@
+"""A catalog in memory: deterministic, simple, and what the others are compared with. Waits for nothing but its locks."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    CollectionSettings,
+    DocumentRecord,
+    LogTrimmed,
+    StoredPassage,
+    StoredVersion,
+)
+from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty, CollectionNotFound
+from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
+from ragstone_server.spi.positions import NO_POSITION, CollectionKey, ContentKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.views import ChangeBatch
+from ragstone_server.testing.memory.catalog_state import CollectionState, Keys, VectorKey
+from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction, name_hash
+
+_EPOCH = "00000000-0000-4000-8000-000000000000"
+
+
+class MemoryCatalogStore:
+    """Fits `CatalogStore`."""
+
+    def __init__(self, epoch: str = _EPOCH, fence_key: bytes = b"memory") -> None:
+        self.epoch = epoch
+        self._fence_key = fence_key
+        self._keys = Keys()
+        self._states: dict[CollectionKey, CollectionState] = {}
+        self._vectors: dict[VectorKey, NDArray[np.float16]] = {}
+        self._locks: defaultdict[CollectionKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @asynccontextmanager
+    async def transaction(self, collection: CollectionKey, /) -> AsyncIterator[MemoryTransaction]:
+        """Write to a copy, which takes the collection's place when the context is left without an error."""
+        async with self._locks[collection]:
+            state = self._state(collection)
+            transaction = MemoryTransaction(state.copy(), self._vectors, self._keys, self._fence_key)
+            yield transaction
+            # As the collection was changed meanwhile by what takes no part in transactions.
+            changed = self._state(collection).record
+            transaction.state.record = replace(
+                transaction.state.record, settings=changed.settings, updated=changed.updated
+            )
+            self._states[collection] = transaction.state
+            self._vectors.update(transaction.vectors)
+            self._sweep()
+
+    async def create_collection(
+        self, name: CollectionName, settings: CollectionSettings, now: datetime, /
+    ) -> CollectionRecord:
+        """Raises `CollectionAlreadyExists`."""
+        if any(state.record.name == name for state in self._states.values()):
+            raise CollectionAlreadyExists(metadata={"collection": str(name)})
+        record = CollectionRecord(
+            key=CollectionKey(next(self._keys.collections)),
+            name=name,
+            settings=settings,
+            generation=None,
+            created=now,
+            updated=now,
+            head=NO_POSITION,
+            trimmed=NO_POSITION,
+        )
+        self._states[record.key] = CollectionState(record=record)
+        return record
+
+    async def collection(self, name: CollectionName, /) -> CollectionRecord:
+        """Raises `CollectionNotFound`."""
+        for state in self._states.values():
+            if state.record.name == name:
+                return state.record
+        raise CollectionNotFound(f"there is no collection {name}", metadata={"collection": str(name)})
+
+    async def collections(self, tenant: TenantId | None, after: str, limit: int, /) -> tuple[CollectionRecord, ...]:
+        """A page of collections."""
+        records = [s.record for s in self._states.values() if tenant is None or s.record.name.tenant == tenant]
+        return tuple(sorted((r for r in records if str(r.name) > after), key=lambda r: str(r.name))[:limit])
+
+    async def update_collection(
+        self, key: CollectionKey, settings: CollectionSettings, now: datetime, /
+    ) -> CollectionRecord:
+        """Raises `CollectionNotFound`."""
+        state = self._state(key)
+        state.record = replace(state.record, settings=settings, updated=now)
+        return state.record
+
+    async def delete_collection(self, key: CollectionKey, /, *, force: bool) -> None:
+        """Raises `CollectionNotFound`, and `CollectionNotEmpty` without force."""
+        async with self._locks[key]:
+            if self._state(key).documents and not force:
+                raise CollectionNotEmpty
+            del self._states[key]
+            self._sweep()
+
+    async def document(self, collection: CollectionKey, document: DocumentId, /) -> DocumentRecord | None:
+        """One document, or None."""
+        state = self._states.get(collection)
+        stored = state.documents.get(document) if state else None
+        return state.document_record(stored) if state and stored else None
+
+    async def versions(
+        self, collection: CollectionKey, documents: Iterable[DocumentId], /
+    ) -> Mapping[DocumentId, StoredVersion]:
+        """Versions and fences of the documents that have one."""
+        state = self._states.get(collection)
+        if state is None:
+            return {}
+        stored = {each: state.stored_version(each, name_hash(self._fence_key, collection, each)) for each in documents}
+        return {document: version for document, version in stored.items() if version is not None}
+
+    async def documents(self, collection: CollectionKey, after: str, limit: int, /) -> tuple[DocumentRecord, ...]:
+        """A page of documents."""
+        state = self._states.get(collection)
+        if state is None:
+            return ()
+        names = sorted(name for name in state.documents if name > after)[:limit]
+        return tuple(state.document_record(state.documents[name]) for name in names)
+
+    async def document_count(self, collection: CollectionKey, /) -> int:
+        """How many documents there are."""
+        state = self._states.get(collection)
+        return len(state.documents) if state else 0
+
+    async def vectors(
+        self, tenant: TenantId, embedder: str, hashes: Sequence[bytes], /
+    ) -> Mapping[bytes, NDArray[np.float16]]:
+        """Vectors that are known."""
+        found = {each: self._vectors.get((tenant, embedder, each)) for each in hashes}
+        return {each: vector for each, vector in found.items() if vector is not None}
+
+    async def passages(
+        self, collection: CollectionKey, keys: Sequence[PassageKey], /
+    ) -> Mapping[PassageKey, StoredPassage]:
+        """Passages with their texts."""
+        state, wanted = self._states.get(collection), set(keys)
+        stored = state.stored_passages() if state else ()
+        return {each.passage.key: each for each in stored if each.passage.key in wanted}
+
+    async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
+        """Passages of one content by their ordinals."""
+        for state in self._states.values():
+            if (stored := state.contents.get(content)) is not None:
+                ordinals = range(max(first, 0), min(last + 1, len(stored.passages)))
+                return tuple((stored.new.passages[each].range, stored.text(each)) for each in ordinals)
+        return ()
+
+    async def changes(
+        self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
+    ) -> ChangeBatch:
+        """The log after a position. Raises `LogTrimmed`."""
+        state = self._states.get(collection)
+        if state is None:
+            return ChangeBatch(changes=(), position=after)
+        if after < state.record.trimmed:
+            raise LogTrimmed
+        rows = [(position, key) for position, key in state.log.items() if position > after][:limit]
+        order = list(dict.fromkeys(key for _, key in reversed(rows)))[::-1]
+        present = state.by_key()
+        return ChangeBatch(
+            changes=tuple(
+                state.change(key, present.get(key), texts=texts, vectors=self._vectors, embedder=vectors)
+                for key in order
+            ),
+            position=rows[-1][0] if rows else after,
+        )
+
+    async def snapshot(
+        self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
+    ) -> tuple[ChangeBatch, DocumentKey | None]:
+        """The present state, page by page."""
+        state = self._states.get(collection)
+        if state is None:
+            return ChangeBatch(changes=(), position=NO_POSITION), None
+        rest = [(key, document) for key, document in state.by_key().items() if key > after]
+        page = rest[:limit]
+        batch = ChangeBatch(
+            changes=tuple(
+                state.change(key, document, texts=texts, vectors=self._vectors, embedder=vectors)
+                for key, document in page
+            ),
+            position=state.record.head,
+        )
+        return batch, page[-1][0] if len(rest) > limit else None
+
+    async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
+        """Delete superseded contents and the beginning of the log."""
+        async with self._locks[collection]:
+            state = self._states.get(collection)
+            if state is None:
+                return 0
+            old = [key for key, c in state.contents.items() if c.superseded is not None and c.superseded <= upto]
+            for key in old:
+                del state.contents[key]
+            trimmed = max(state.record.trimmed, Position(min(keep_after, state.record.head)))
+            state.record = replace(state.record, trimmed=trimmed)
+            state.log = {position: key for position, key in state.log.items() if position > trimmed}
+            self._sweep()
+            return len(old)
+
+    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, /) -> None:
+        """Note how far a view has come."""
+        if (state := self._states.get(collection)) is not None:
+            state.followers[view] = durable
+
+    async def followers(self, collection: CollectionKey, /) -> Mapping[str, Position]:
+        """Views with their durable positions."""
+        state = self._states.get(collection)
+        return dict(state.followers) if state else {}
+
+    def _state(self, key: CollectionKey) -> CollectionState:
+        state = self._states.get(key)
+        if state is None:
+            raise CollectionNotFound("the collection was deleted")
+        return state
+
+    def _sweep(self) -> None:
+        """Forget the vectors that no passage of their tenant uses."""
+        used = {each for state in self._states.values() for each in state.used_vectors()}
+        for key in [key for key in self._vectors if (key[0], key[2]) not in used]:
+            del self._vectors[key]
