@@ -3,9 +3,9 @@
 import sys
 
 import click
-from google.protobuf.json_format import MessageToJson
 
 from ragstone import Abstention, AttemptDiscarded, Client, Completed, Degraded, Delta, Evidence, Passage
+from ragstone.protojson import to_json
 from ragstone_server.cli.common import collection_option, connected, json_option, server_option
 
 
@@ -28,7 +28,7 @@ def ask_command(
     with connected(server) as client:
         if as_json:
             for response in client.responses(question, collection=collection, filter=filter_, top_k=top_k):
-                click.echo(MessageToJson(response, indent=None, ensure_ascii=False))
+                click.echo(to_json(response))
         else:
             _stream(client, question, collection, filter_, top_k)
 

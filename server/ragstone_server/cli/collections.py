@@ -3,8 +3,8 @@
 from typing import Any
 
 import click
-from google.protobuf.json_format import MessageToDict
 
+from ragstone.protojson import to_dict
 from ragstone.v1 import admin_service_pb2
 from ragstone_server.cli.common import connected, json_option, print_json, print_table, server_option
 
@@ -85,7 +85,7 @@ def delete(obj: dict[str, Any], collection: str, force: bool) -> None:
 
 def _say(obj: dict[str, Any], collection: admin_service_pb2.Collection, what: str) -> None:
     if obj["as_json"]:
-        print_json(MessageToDict(collection))
+        print_json(to_dict(collection))
     else:
         click.echo(f"{what} {collection.name.rpartition('/')[2]}")
 

@@ -1,7 +1,8 @@
 """`ragstone plugins`."""
 
 import click
-from google.protobuf.json_format import MessageToDict
+
+from ragstone.protojson import to_dict
 
 from ragstone_server.cli.common import connected, json_option, print_json, print_table, server_option
 
@@ -14,7 +15,7 @@ def plugins_command(server: str, as_json: bool) -> None:
     with connected(server) as client:
         plugins = client.admin.plugins()
     if as_json:
-        print_json({"plugins": [MessageToDict(p, always_print_fields_with_no_presence=True) for p in plugins]})
+        print_json({"plugins": [to_dict(p) for p in plugins]})
         return
     rows = [
         {

@@ -3,9 +3,9 @@
 import time
 
 import click
-from google.protobuf.json_format import MessageToDict
 
 from ragstone import Client, DeadlineExceeded, Unavailable
+from ragstone.protojson import to_dict
 from ragstone.v1 import admin_service_pb2
 from ragstone_server.cli.common import connected, fail, json_option, print_json, server_option
 
@@ -21,7 +21,7 @@ def status_command(wait: float, server: str, as_json: bool) -> None:
     with connected(server) as client:
         status = _status(client, wait)
     if as_json:
-        print_json(MessageToDict(status, always_print_fields_with_no_presence=True))
+        print_json(to_dict(status))
         return
     click.echo(f"ragstone {status.version} on {server}, up for {status.uptime.seconds} s")
     click.echo(f"{status.document_count} documents in {status.collection_count} collections")

@@ -83,7 +83,7 @@ def answer_text(events: Sequence[GenerationEvent]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-class GeneratorSuite(ABC):
+class GeneratorConformance(ABC):
     """The promises of `spi.generator`."""
 
     @pytest.fixture

@@ -221,7 +221,7 @@ class ViewConformance:
         async with index.open_view(spec(tmp_path / "view", epoch, generation)) as view:
             assert (view.position, await self.keys(view)) == (2, [11])
 
-    @pytest.mark.parametrize("damage", ["truncated", "emptied", "removed"])
+    @pytest.mark.parametrize("damage", ["truncated", "emptied", "flipped", "removed"])
     async def test_a_damaged_file_is_never_half_believed(self, index: Index, tmp_path: Path, damage: str) -> None:
         """Whichever file it is: the view opens empty at 0, or whole where the file does not matter; then it is filled again."""
         change = batch(3, document(1, 10, 11), document(2, 20))
@@ -234,7 +234,11 @@ class ViewConformance:
             shutil.copytree(tmp_path / "view", tmp_path / "damaged")
             path = tmp_path / "damaged" / name
             content = path.read_bytes()
-            path.write_bytes(content[: len(content) // 2 if damage == "truncated" else 0])
+            middle = len(content) // 2
+            flipped = (
+                content[:middle] + bytes(byte ^ 1 for byte in content[middle : middle + 1]) + content[middle + 1 :]
+            )
+            path.write_bytes({"truncated": content[:middle], "flipped": flipped}.get(damage, b""))
             if damage == "removed":
                 path.unlink()
             async with index.open_view(spec(tmp_path / "damaged")) as view:

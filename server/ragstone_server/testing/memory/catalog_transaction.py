@@ -107,15 +107,14 @@ class MemoryTransaction:
         return key
 
     def _take_vectors(self, content: NewContent) -> None:
+        """Take known ones too: before the commit, another collection's transaction may forget them."""
         tenant = self.collection.name.tenant
-        for each in {passage.text_hash for passage in content.passages}:
-            key = (tenant, content.embedder, each)
-            vector = content.vectors.get(each)
-            if key in self._known or key in self.vectors:
-                continue
-            if vector is None:
-                raise VectorsMissing
-            self.vectors[key] = vector
+        keys = {(tenant, content.embedder, passage.text_hash) for passage in content.passages}
+        known = {**content.vectors, **{key[2]: self._known[key] for key in keys if key in self._known}}
+        known |= {key[2]: self.vectors[key] for key in keys if key in self.vectors}
+        if any(key[2] not in known for key in keys):
+            raise VectorsMissing
+        self.vectors |= {key: known[key[2]] for key in keys}
 
     def _fence(self, document: DocumentId) -> bytes:
         return name_hash(self._fence_key, self.collection.key, document)

@@ -8,7 +8,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
@@ -27,7 +27,7 @@ REQUEST_ID_KEY = "x-request-id"
 RETRY_AFTER_S = 0.2
 
 Context = aio.ServicerContext[Any, Any]
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[..., Any]
 """A servicer's method; its shape follows from the handler that has it."""
 
@@ -41,7 +41,7 @@ class CallInterceptor(aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """Replace the method's behaviour by the wrapped one, of the same shape."""
@@ -122,8 +122,8 @@ class _Call:
         if isinstance(error, Exception) and not isinstance(error, aio.AbortError):
             if not isinstance(error, RequestError):
                 logger.error("a request failed", exc_info=error)
-            elif error.__cause__ is not None:
-                logger.info("a request was refused: %s", error.reason, exc_info=error.__cause__)
+            else:
+                logger.info("a request was refused: %s", error.reason)
             await self._abort(to_request_error(error))
 
     async def _abort(self, error: RequestError) -> None:
