@@ -1,0 +1,31 @@
+"""Every generator passes the suite of its kind."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ragstone_plugins.extractive.plugin import PROVIDER
+from ragstone_plugins.extractive.settings import ExtractiveSettings
+from ragstone_server.spi.generator import Generator
+from ragstone_server.testing.conformance.generator import GeneratorConformance
+from ragstone_server.testing.memory.embedder import MemoryEmbedder
+from ragstone_server.testing.memory.generator import MemoryGenerator
+from ragstone_server.testing.memory.host import MemoryHost
+
+
+class TestMemory(GeneratorConformance):
+    @pytest.fixture
+    def generator(self) -> Generator:
+        return MemoryGenerator()
+
+
+class TestExtractive(GeneratorConformance):
+    @pytest.fixture
+    async def generator(self, tmp_path: Path) -> AsyncIterator[Generator]:
+        needed = {"embedder": MemoryEmbedder()}
+        async with (
+            MemoryHost(tmp_path, tmp_path, needed) as host,
+            PROVIDER.open(ExtractiveSettings(), host) as generator,
+        ):
+            yield generator
