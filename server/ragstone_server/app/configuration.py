@@ -18,7 +18,7 @@ from ragstone_server.transport.grpc.settings import GrpcSettings
 from ragstone_server.wrappers.policy import StagePolicy
 
 DEFAULT_PROVIDERS: Mapping[str, str] = {
-    "parser": "kreuzberg",
+    "parser": "documents",
     "chunker": "structure",
     "embedder": "onnx",
     "vector_index": "faiss",

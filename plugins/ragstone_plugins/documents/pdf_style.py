@@ -1,0 +1,93 @@
+"""What sizes, weights and places mean in one PDF: body text, headings, running heads and feet."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ragstone_plugins.documents.pdf_lines import Line
+
+_NUMBERS = re.compile(r"\d+")
+_BEGINS = re.compile(r"[^\W_a-z]|[\"“‘'«([¿¡§]")
+_LARGER = 1.07
+_NEXT_SIZE = 1.06
+_MAX_SIZES = 4
+_HEADING_CHARS = 160
+_BOLD_HEADING_CHARS = 110
+_COMMON_SHARE = 0.25
+_EDGE_LINES = 2
+_FEWEST_REPEATS = 3
+_REPEATED_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """The style of one document."""
+
+    levels: dict[float, int]
+    """Level of a heading by its size in points; only sizes larger than the body's."""
+    body: float
+    """Size of most of the text, in points."""
+    bold_level: int | None
+    """Level of a bold line in the size of the body; None where bold is common."""
+    running: frozenset[str]
+    """Lines at the edge of most pages, with `#` for every number."""
+
+    def level(self, line: Line) -> int | None:
+        """The level of a line by itself, or None where it is no heading."""
+        text = line.text
+        if not any(map(str.isalpha, text)) or len(text) > _HEADING_CHARS or not _BEGINS.match(text):
+            return None
+        if line.size in self.levels and not (text.endswith(".") and len(text) > _BOLD_HEADING_CHARS / 2):
+            return self.levels[line.size]
+        if self.bold_level is None or not line.bold or line.size < self.body or text[-1] in ".,;":
+            return None
+        return self.bold_level if len(text) <= _BOLD_HEADING_CHARS else None
+
+
+def style_of(pages: Iterable[Sequence[Line]]) -> Style:
+    """Learn the style from some pages of a document."""
+    sizes: Counter[float] = Counter()
+    bold: Counter[float] = Counter()
+    edges: Counter[str] = Counter()
+    count = 0
+    for lines in pages:
+        count += 1
+        for line in lines:
+            sizes[line.size] += len(line.text)
+            bold[line.size] += len(line.text) * line.bold
+        edges.update({running_key(lines[at].text) for at in edge_lines(lines)})
+    body = max(sizes, key=lambda size: sizes[size], default=0.0)
+    total = sum(sizes.values())
+    larger = [size for size in sizes if size > body * _LARGER and sizes[size] < _COMMON_SHARE * total]
+    levels = _levels(sorted(larger, reverse=True))
+    bold_is_rare = bold[body] < _COMMON_SHARE * sizes[body]
+    least = max(_FEWEST_REPEATS, _REPEATED_SHARE * count)
+    return Style(
+        levels=levels,
+        body=body,
+        bold_level=max(levels.values(), default=0) + 1 if bold_is_rare else None,
+        running=frozenset(key for key, times in edges.items() if times >= least),
+    )
+
+
+def edge_lines(lines: Sequence[Line]) -> set[int]:
+    """Numbers of the topmost and lowest lines of a page."""
+    by_height = sorted(range(len(lines)), key=lambda at: lines[at].y0)
+    return {*by_height[:_EDGE_LINES], *by_height[-_EDGE_LINES:]}
+
+
+def running_key(text: str) -> str:
+    """A running line without what changes from page to page."""
+    return _NUMBERS.sub("#", text)
+
+
+def _levels(sizes: list[float]) -> dict[float, int]:
+    """A level for each size, from the largest; sizes that hardly differ share one."""
+    levels: dict[float, int] = {}
+    level, head = 0, 0.0
+    for size in sizes:
+        if not levels or (head > size * _NEXT_SIZE and level < _MAX_SIZES):
+            level, head = level + 1, size
+        levels[size] = level
+    return levels
