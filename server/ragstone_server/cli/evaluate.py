@@ -1,5 +1,6 @@
 """`ragstone eval`."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-from ragstone import AlreadyExists, Client, NewDocument, Outcome, RagstoneError
 from rich.console import Console
 from rich.progress import Progress
 
+from ragstone import AlreadyExists, Client, NewDocument, Outcome, RagstoneError
 from ragstone_server.cli.common import connected, fail, json_option, print_json, print_table, server_option
 from ragstone_server.cli.sources import Unreadable, documents
 
@@ -87,10 +88,8 @@ def _judgements(directory: Path) -> list[Judged]:
 
 
 def _ingest(client: Client, corpus: Path, collection: str, *, quiet: bool) -> None:
-    try:
+    with contextlib.suppress(AlreadyExists):
         client.admin.create_collection(collection, description=f"corpus of {corpus.parent.name}")
-    except AlreadyExists:
-        pass
 
     def readable() -> Iterator[NewDocument]:
         for document in documents((corpus,), collection):
@@ -126,7 +125,9 @@ def _measure(judged: Sequence[Judged], run: Sequence[Scored]) -> dict[str, dict[
     measures = {"nDCG@10": ir_measures.nDCG @ 10, "recall@100": ir_measures.R @ DEPTH, "MRR@10": ir_measures.RR @ 10}
     by_name = {str(measure): name for name, measure in measures.items()}
     values: dict[str, list[float]] = {name: [] for name in measures}
-    for metric in ir_measures.iter_calc(list(measures.values()), judged, run):
+    qrels = [ir_measures.Qrel(row.query_id, row.doc_id, row.relevance) for row in judged]
+    scored = [ir_measures.ScoredDoc(row.query_id, row.doc_id, row.score) for row in run]
+    for metric in ir_measures.iter_calc(list(measures.values()), qrels, scored):
         values[by_name[str(metric.measure)]].append(metric.value)
     return {name: _interval(np.array(found)) for name, found in values.items()}
 

@@ -3,7 +3,6 @@
 import click
 
 from ragstone.protojson import to_dict
-
 from ragstone_server.cli.common import connected, json_option, print_json, print_table, server_option
 
 

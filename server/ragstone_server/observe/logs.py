@@ -10,6 +10,9 @@ from enum import StrEnum
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is being served, for the records written meanwhile."""
 
+OURS = ("ragstone_server", "ragstone_plugins")
+"""Whose records the configured level is for; libraries speak up from warnings on."""
+
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -42,4 +45,6 @@ def configure(level: str, style: LogFormat) -> None:
     handler.setFormatter(
         _Json() if style is LogFormat.JSON else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    for ours in OURS:
+        logging.getLogger(ours).setLevel(level.upper())

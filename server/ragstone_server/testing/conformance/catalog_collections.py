@@ -147,7 +147,7 @@ class CollectionTests:
         await follower.catch_up()
         await store.put_follower(collection.key, "view", follower.position)
         await store.delete_collection(collection.key, force=True)
-        assert not await store.passages(collection.key, follower.keys())
+        assert not await store.passages(collection.key, follower.passages())
         assert not await store.vectors(TENANT, EMBEDDER, [text_hash("", "ferry")])
         assert not await store.followers(collection.key)
         await kept.catch_up()

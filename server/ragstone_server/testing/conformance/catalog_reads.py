@@ -126,7 +126,7 @@ class ReadTests:
         await put(store, collection.key, A, "ferry")
         follower = Follower(store, collection.key)
         await follower.catch_up()
-        (key,) = follower.keys()
+        (key,) = follower.passages()
         assert not await store.passages(other.key, [key])
         assert not await store.passages(collection.key, [])
         assert list(await store.passages(collection.key, [PassageKey(10**15), key, key])) == [key]

@@ -178,8 +178,8 @@ class Follower:
             if change.passages:
                 self.documents[change.document] = change
 
-    def keys(self) -> list[PassageKey]:
-        """Of all passages."""
+    def passages(self) -> list[PassageKey]:
+        """Keys of all passages."""
         return [passage.key for change in self.documents.values() for passage in change.passages]
 
     def texts(self) -> list[str]:
@@ -192,7 +192,7 @@ class Follower:
 
     async def stored(self) -> list[StoredPassage]:
         """What the catalog says of its passages, in the order of the keys."""
-        found = await self.store.passages(self.collection, self.keys())
+        found = await self.store.passages(self.collection, self.passages())
         return [found[key] for key in sorted(found)]
 
 

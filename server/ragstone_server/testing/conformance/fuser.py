@@ -61,7 +61,7 @@ class FuserConformance:
     @given(hits=lists_of_hits)
     async def test_the_same_hits_give_the_same_ranking(self, fuser: Fuser, hits: Lists) -> None:
         """In whatever order the retrievers answered."""
-        assert await self.fuse(fuser, hits) == await self.fuse(fuser, dict(reversed(hits.items())))
+        assert await self.fuse(fuser, hits) == await self.fuse(fuser, dict(reversed(list(hits.items()))))
 
     @PROPERTY
     @given(found=rankings)
