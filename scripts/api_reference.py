@@ -31,7 +31,8 @@ _PRIMITIVE = {
 
 def api_reference(files: Sequence[FileDescriptorProto]) -> str:
     """Markdown: the services first, then messages and enums in the order of the files."""
-    services, types = [], []
+    services: list[str] = []
+    types: list[str] = []
     for file in files:
         comments = {tuple(place.path): _paragraph(place.leading_comments) for place in file.source_code_info.location}
         for i, service in enumerate(file.service):
