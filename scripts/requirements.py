@@ -19,7 +19,17 @@ def main() -> int:
         project.write_text("".join(line for line in lines if line.strip() != OURS), "utf-8")
         for name, what in TARGETS.items():
             options = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url")
-            command = (str(UV), "pip", "compile", "--quiet", *options, "--no-annotate", "--no-header", *what, project.name)
+            command = (
+                str(UV),
+                "pip",
+                "compile",
+                "--quiet",
+                *options,
+                "--no-annotate",
+                "--no-header",
+                *what,
+                project.name,
+            )
             output = ROOT / "requirements" / name
             done = subprocess.run((*command, "-o", str(output)), cwd=folder, check=False)
             if done.returncode != 0:

@@ -1,6 +1,5 @@
 """The floor: a gRPC server that gives back what it gets, and does nothing else."""
 
-
 import grpc
 import uvloop
 from grpc import aio

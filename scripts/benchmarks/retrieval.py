@@ -22,7 +22,7 @@ Figures = dict[str, float]
 def measure_retrieval(server: Measured, collection: str, questions: Sequence[str]) -> dict[str, dict[str, Figures]]:
     """By number of callers at once: Ragstone and the echo, in the same run."""
     with Client(server.address) as client, running(*ECHO) as echo, grpc.insecure_channel(echo.address) as channel:
-        call: Callable[[bytes], bytes] = channel.unary_unary(METHOD)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
         payload = b"x" * ECHO_BYTES
 
         def retrieve(question: str) -> None:

@@ -1,1 +1,1 @@
-"""Context filter: what should not reach the prompt."""
+"""Context filter `evidence`: newest versions, what may be of use, each thing once."""

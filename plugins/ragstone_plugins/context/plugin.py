@@ -1,10 +1,10 @@
-"""Offers the context filter."""
+"""The entry point: offers the context filter `evidence`."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
-from ragstone_plugins.context.filter import EvidenceFilter
-from ragstone_plugins.context.settings import EvidenceConfig, EvidenceOptions
+from ragstone_plugins.context.settings import EvidenceOptions, EvidenceSettings
 from ragstone_server.spi.context_filter import ContextFilter
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
@@ -12,21 +12,23 @@ from ragstone_server.spi.provider import Provider
 
 
 @asynccontextmanager
-async def open_filter(config: EvidenceConfig, _: Host) -> AsyncIterator[ContextFilter]:
-    """Nothing to open."""
-    yield EvidenceFilter(config)
+async def open_evidence(settings: EvidenceSettings, host: Host) -> AsyncIterator[ContextFilter]:
+    """Open the filter; nothing to close."""
+    from ragstone_plugins.context.filter import EvidenceFilter
+
+    yield EvidenceFilter(settings, host.interactive)
 
 
-EVIDENCE: Provider[ContextFilter, EvidenceConfig] = Provider(
+PROVIDER: Provider[ContextFilter, EvidenceSettings] = Provider(
     name="evidence",
-    summary="newest versions, above a threshold, no near-duplicates",
-    config=EvidenceConfig,
-    open=open_filter,
+    summary="keeps the newest versions, what may be of use, and each thing once",
+    config=EvidenceSettings,
+    open=open_evidence,
     options=EvidenceOptions,
 )
 
 
 @hookimpl
-def ragstone_context_filters() -> Iterable[Provider[ContextFilter, EvidenceConfig]]:
+def ragstone_context_filters() -> Iterable[Provider[ContextFilter, Any]]:
     """Offer the filter."""
-    return (EVIDENCE,)
+    return (PROVIDER,)

@@ -4,6 +4,7 @@ import codecs
 import re
 
 from ragstone_plugins.documents.outcome import Failure, Refused
+from ragstone_plugins.documents.western import reads_western
 
 # The marks of UTF-32 begin with those of UTF-16, so they come first.
 _MARKS = (
@@ -17,8 +18,6 @@ _WIDE = (("utf-32-le", (0,), 4), ("utf-32-be", (3,), 4), ("utf-16-le", (0,), 2),
 _SAMPLE = 4096
 _ESCAPE = b"\x1b"  # ISO 2022 switches with it between alphabets of seven bits, so its bytes are valid UTF-8
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
-_WESTERN = re.compile("[\xa0-\xffŒœŠšŽžŸƒ‘’‚“”„†‡•…‰‹›–—™€]")
-_WESTERN_LETTER = re.compile("[\xc0-\xd6\xd8-\xf6\xf8-\xffŒœŠšŽžŸ]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\x80-\x84\x86-\x9f]")
 
 
@@ -45,7 +44,7 @@ def decode(content: bytes, charset: str | None = None) -> str:
         if names:
             return _strict(content, names[0])
         text = content.decode("cp1252", errors="replace")
-        if _reads_western(text):
+        if reads_western(text):
             return _text(text)
         raise Refused(Failure.BROKEN, f"the encoding of the text is unclear: {error.reason}") from error
 
@@ -60,7 +59,7 @@ def _strict(content: bytes, encoding: str) -> str:
 def _text(text: str) -> str:
     """Pass what has hardly a control character, as text does."""
     controls = len(_CONTROLS.findall(text[: _SAMPLE * 4]))
-    if controls * 50 > min(len(text), _SAMPLE * 4):
+    if controls * 50 > min(len(text), _SAMPLE * 4) + 100:
         raise Refused(Failure.BROKEN, "control characters in what should be text")
     return text
 
@@ -96,22 +95,3 @@ def _known(name: str | None) -> str | None:
     except (LookupError, ValueError):
         return None
     return "cp1252" if known in ("ascii", "iso8859-1") else known
-
-
-def _reads_western(text: str) -> bool:
-    """Whether Windows-1252 gives plausible text: known characters, and accents that are rare and stand next to plain letters.
-
-    Cyrillic or Greek read that way gives words of nothing but accents; Chinese and Japanese, characters in odd company.
-    """
-    foreign = [char for char in text if ord(char) > 127]
-    if not all(map(_WESTERN.match, foreign)):
-        return False
-    accents = [match.start() for match in _WESTERN_LETTER.finditer(text)]
-    letters = sum(map(str.isalpha, text))
-    odd = sum(1 for at in accents if not _beside_letter(text, at))
-    return len(accents) * 5 <= letters * 2 + 5 and odd * 2 <= len(accents) + 3
-
-
-def _beside_letter(text: str, at: int) -> bool:
-    around = text[max(at - 1, 0) : at] + text[at + 1 : at + 2]
-    return any(char.isascii() and char.isalpha() for char in around)

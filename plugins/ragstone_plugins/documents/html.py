@@ -111,6 +111,8 @@ class _Writer:
         elif tag in _LISTS and self._lists:
             self._lists.pop()
             self._numbers.pop()
+            if not self._lists:
+                self._out.end_list()
         elif tag == "li":
             self._in_item = False
         elif tag == "pre":

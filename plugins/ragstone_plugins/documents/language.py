@@ -7,7 +7,7 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 _WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SAMPLE_CHARS = 6000
 _FEWEST_LETTERS = 40
-_CERTAIN = 0.9
+_CERTAIN = 0.8
 _ISO_639_1_LETTERS = 2
 # Unpacking the model takes half a second and a temporary file, so it is done once, before a worker is limited.
 _IDENTIFIER = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

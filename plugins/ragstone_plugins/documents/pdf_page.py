@@ -13,6 +13,8 @@ _ITEM = re.compile(r"([•▪◦●○■‣\x80-\x9f\ue000-\uf8ff]|[-–*·](?=
 _PARAGRAPH_GAP = 0.85
 _FULL_LINE = 0.8
 _MAX_HEADING_LINES = 3
+_SAME_LEFT = 15.0
+_MOST = 0.8
 
 
 class PageWriter:
@@ -24,10 +26,12 @@ class PageWriter:
         self._bookmarks = bookmarks
         self._out = out
         self._seen: set[str] = set()
+        self._reaches: list[tuple[float, float]] = []
 
     def write(self, number: int, lines: Sequence[Line]) -> None:
         """Write the page with this number, counted from 1."""
         self._out.page(number)
+        self._reaches = sorted((line.x0, line.x1) for line in lines)
         em = em_of(lines)
         running = self._running(lines)
         tables = {min(table.lines): table for table in find_tables(lines, em)}
@@ -41,10 +45,12 @@ class PageWriter:
                 self._out.table(table.rows)
             if at in in_table or self._is_seen(at, line, running):
                 continue
-            level = None if at in running else self._level(number, line)
+            level = None if at in running else self._level(number, line, goes_on=bool(heading))
+            if level is not None and heading and not self._same_heading(heading, line, level, number, em):
+                self._flush(heading, paragraph, number)
+                level = self._level(number, line)
             if level is not None:
-                if paragraph or (heading and not self._same_heading(heading, line, level, number, em)):
-                    self._flush(heading, paragraph, number)
+                self._flush([], paragraph, number)
                 heading.append(line)
                 continue
             if heading or (paragraph and _parts(paragraph, line, em)):
@@ -63,15 +69,15 @@ class PageWriter:
         self._seen.add(key)
         return seen
 
-    def _level(self, number: int, line: Line) -> int | None:
+    def _level(self, number: int, line: Line, *, goes_on: bool = False) -> int | None:
         if self._bookmarks:
             return self._bookmarks.get(number, {}).get(bookmark_key(line.text))
-        return self._style.level(line)
+        return self._style.level(line, goes_on=goes_on)
 
     def _same_heading(self, heading: list[Line], line: Line, level: int, number: int, em: float) -> bool:
         last = heading[-1]
         gap = last.y0 - line.y1
-        alike = last.size == line.size and last.bold == line.bold and self._level(number, last) == level
+        alike = last.size == line.size and last.bold == line.bold and self._level(number, last, goes_on=True) == level
         return alike and -em < gap < _PARAGRAPH_GAP * em and len(heading) < _MAX_HEADING_LINES and not self._bookmarks
 
     def _flush(self, heading: list[Line], paragraph: list[Line], number: int) -> None:
@@ -84,7 +90,8 @@ class PageWriter:
 
     def _write_paragraph(self, lines: list[Line]) -> None:
         """Lines that fill the column run on; shorter ones keep their ends, as in an address."""
-        left, right = min(line.x0 for line in lines), max(line.x1 for line in lines)
+        left = min(line.x0 for line in lines)
+        right = self._right(left, max(line.x1 for line in lines))
         text = lines[0].text
         for last, line in pairwise(lines):
             full = last.x1 - left > _FULL_LINE * (right - left)
@@ -95,6 +102,12 @@ class PageWriter:
         else:
             mark = item[1] if item[1][-1] in ".)" else "-"
             self._out.item(text[item.end() :], mark=mark)
+
+
+    def _right(self, left: float, least: float) -> float:
+        """The right edge of the column that begins at `left`: most of its lines end before, and a wide heading beyond."""
+        ends = sorted(x1 for x0, x1 in self._reaches if abs(x0 - left) < _SAME_LEFT)
+        return max(least, ends[int(_MOST * (len(ends) - 1))]) if ends else least
 
 
 def bookmark_key(text: str) -> str:

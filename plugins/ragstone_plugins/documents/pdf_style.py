@@ -33,10 +33,10 @@ class Style:
     running: frozenset[str]
     """Lines at the edge of most pages, with `#` for every number."""
 
-    def level(self, line: Line) -> int | None:
-        """The level of a line by itself, or None where it is no heading."""
+    def level(self, line: Line, *, goes_on: bool = False) -> int | None:
+        """The level of a line by itself, or None where it is no heading; one that goes on may begin in lower case."""
         text = line.text
-        if not any(map(str.isalpha, text)) or len(text) > _HEADING_CHARS or not _BEGINS.match(text):
+        if not any(map(str.isalpha, text)) or len(text) > _HEADING_CHARS or not (goes_on or _BEGINS.match(text)):
             return None
         if line.size in self.levels and not (text.endswith(".") and len(text) > _BOLD_HEADING_CHARS / 2):
             return self.levels[line.size]

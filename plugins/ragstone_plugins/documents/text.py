@@ -77,6 +77,10 @@ class TextBuilder:
         if entry:
             self._add(f"{'  ' * depth}{mark} {entry}", in_list=True)
 
+    def end_list(self) -> None:
+        """The next entry begins another list."""
+        self._in_list = False
+
     def code(self, text: str) -> None:
         """A listing, fenced so that nothing in it passes for a heading or a table."""
         stripped = _LEADING_BREAKS.sub("", clean(text)).rstrip()

@@ -1,1 +1,1 @@
-"""Fusers: weighted scores and reciprocal ranks."""
+"""Fusers: `weighted` adds normalised scores, `reciprocal_rank` adds reciprocal ranks."""

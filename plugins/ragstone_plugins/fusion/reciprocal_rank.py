@@ -1,33 +1,24 @@
 """Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."""
 
-from collections import defaultdict
-
-from pydantic import Field
-
-from ragstone_plugins.fusion.weighted import ranked
+from ragstone_plugins.fusion.ranking import answered, ranked
+from ragstone_plugins.fusion.settings import ReciprocalRankSettings
 from ragstone_server.spi.fuser import FusedHit, FuseRequest
-from ragstone_server.spi.positions import PassageKey
-from ragstone_server.spi.provider import Settings
-
-
-class ReciprocalRankConfig(Settings):
-    """The constant of the formula."""
-
-    k: int = Field(default=60, ge=1, description="The greater, the less the first ranks count over the next.")
 
 
 class ReciprocalRankFuser:
-    """Fits `Fuser`. The score is the sum of (k + 1) / (k + rank) over the retrievers, divided by their number."""
+    """Fits `spi.fuser.Fuser`. The score is the mean of (k + 1) / (k + rank) over the retrievers that found something.
 
-    def __init__(self, config: ReciprocalRankConfig) -> None:
-        self._k = config.k
+    That is the published sum of 1 / (k + rank), scaled so that the first of all lists has 1.
+    """
+
+    def __init__(self, settings: ReciprocalRankSettings) -> None:
+        self._k = settings.k
 
     async def __call__(self, request: FuseRequest, /) -> tuple[FusedHit, ...]:
         """Fuse the hits of one question."""
-        fused: dict[PassageKey, float] = defaultdict(float)
-        raw: dict[PassageKey, dict[str, float]] = defaultdict(dict)
-        for name, hits in request.hits.items():
-            for rank, hit in enumerate(hits, 1):
-                fused[hit.key] += (self._k + 1) / (self._k + rank) / len(request.hits)
-                raw[hit.key][name] = hit.score
-        return ranked(fused, raw)
+        hits = answered(request.hits)
+        points = {
+            name: {hit.key: (self._k + 1) / (self._k + rank) / len(hits) for rank, hit in enumerate(found, 1)}
+            for name, found in hits.items()
+        }
+        return ranked(hits, points)

@@ -1,66 +1,42 @@
-"""Weighted sum of min-max normalised scores."""
+"""Weighted sum of scores, each list normalised by its least and its greatest score."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 
-from pydantic import Field
-
+from ragstone_plugins.fusion.ranking import answered, ranked
+from ragstone_plugins.fusion.settings import WeightedOptions, WeightedSettings
 from ragstone_server.spi.fuser import DENSE, LEXICAL, FusedHit, FuseRequest
 from ragstone_server.spi.kinds import FUSER
 from ragstone_server.spi.positions import PassageKey
-from ragstone_server.spi.provider import Settings
 from ragstone_server.spi.views import Hit
 
 
-class WeightedConfig(Settings):
-    """Share of the retrievers."""
-
-    dense_weight: float = Field(
-        default=0.7, ge=0, le=1, description="Weight of the dense scores; the lexical ones have the rest."
-    )
-
-
-class WeightedOptions(Settings):
-    """What a caller may choose for one question."""
-
-    dense_weight: float | None = Field(default=None, ge=0, le=1, description="Instead of the configured weight.")
-
-
 class WeightedFuser:
-    """Fits `Fuser`. The score is the sum of the weights times (score - least) / (greatest - least), each over its list.
+    """Fits `spi.fuser.Fuser`. The score is the sum of weight times (score - least) / (greatest - least).
 
-    A passage that a retriever did not propose gets 0 from it. A retriever that is absent leaves all the weight to the other.
+    A passage gets 0 from a retriever that did not propose it. The weights are shared among those that found something,
+    so a retriever that is alone decides alone, and the greatest possible score is always 1.
     """
 
-    def __init__(self, config: WeightedConfig) -> None:
-        self._dense = config.dense_weight
+    def __init__(self, settings: WeightedSettings) -> None:
+        self._settings = settings
 
     async def __call__(self, request: FuseRequest, /) -> tuple[FusedHit, ...]:
         """Fuse the hits of one question."""
-        chosen = request.context.options_of(FUSER.name, WeightedOptions).dense_weight
-        dense = self._dense if chosen is None else chosen
-        weights = {DENSE: dense, LEXICAL: 1 - dense}
-        total = sum(weights.get(name, 1.0) for name in request.hits) or 1.0
-        fused: dict[PassageKey, float] = defaultdict(float)
-        raw: dict[PassageKey, dict[str, float]] = defaultdict(dict)
-        for name, hits in request.hits.items():
-            for key, score in normalised(hits).items():
-                fused[key] += score * weights.get(name, 1.0) / total
-            for hit in hits:
-                raw[hit.key][name] = hit.score
-        return ranked(fused, raw)
+        hits = answered(request.hits)
+        weights = self._weights(request)
+        # Where all the weight lies on a retriever that found nothing, the others count alike.
+        total = sum(weights.get(name, 0.0) for name in hits)
+        shares = {name: weights.get(name, 0.0) / total if total > 0 else 1 / len(hits) for name in hits}
+        return ranked(hits, {name: _points(found, shares[name]) for name, found in hits.items()})
+
+    def _weights(self, request: FuseRequest) -> Mapping[str, float]:
+        asked = request.context.options_of(FUSER.name, WeightedOptions).dense_weight
+        dense = self._settings.dense_weight if asked is None else asked
+        return {DENSE: dense, LEXICAL: 1 - dense}
 
 
-def normalised(hits: tuple[Hit, ...]) -> Mapping[PassageKey, float]:
-    """Scores between 0 and 1; where all are equal, each is 1."""
-    if not hits:
-        return {}
+def _points(hits: tuple[Hit, ...], share: float) -> Mapping[PassageKey, float]:
+    """0 for the least score, `share` for the greatest; `share` for all where they are equal, as for a single hit."""
     least, greatest = min(hit.score for hit in hits), max(hit.score for hit in hits)
     span = greatest - least
-    return {hit.key: (hit.score - least) / span if span > 0 else 1.0 for hit in hits}
-
-
-def ranked(fused: Mapping[PassageKey, float], raw: Mapping[PassageKey, Mapping[str, float]]) -> tuple[FusedHit, ...]:
-    """Best first; ties in the order of the keys."""
-    order = sorted(fused, key=lambda key: (-fused[key], key))
-    return tuple(FusedHit(key=key, score=min(1.0, fused[key]), scores=raw[key]) for key in order)
+    return {hit.key: share * ((hit.score - least) / span if span > 0 else 1.0) for hit in hits}

@@ -18,9 +18,8 @@ def describe(model: PublishedModel, kind: GraphKind | None, *, name: str = "", s
     """
     graph = model.graph(kind)
     if graph is None:
-        raise ModelNotFound(
-            f"{model.directory} holds no {kind or ''} ONNX graph: there is no model.onnx in it or its onnx/."
-        )
+        wanted = f"{kind} ONNX graph" if kind else "ONNX graph"
+        raise ModelNotFound(f"{model.directory} holds no {wanted}: there is no model.onnx in it or its onnx/.")
     encoder = Encoder.open(graph, model.pooling)
     if not encoder.puts_out_sentences:
         model.refuse_further_modules()

@@ -1,1 +1,1 @@
-"""Rewriter by rules, for English; other languages pass as they are."""
+"""Rewriter `rules`: leaves out what is said for politeness, puts in what a follow-up question leaves unsaid. For English."""

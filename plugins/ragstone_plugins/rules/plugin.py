@@ -1,9 +1,10 @@
-"""Offers the rewriter by rules."""
+"""The entry point: offers the rewriter `rules`."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
-from ragstone_plugins.rules.rewriter import RulesConfig, RulesRewriter
+from ragstone_plugins.rules.settings import RulesSettings
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.provider import Provider
@@ -11,17 +12,22 @@ from ragstone_server.spi.rewriter import Rewriter
 
 
 @asynccontextmanager
-async def open_rewriter(config: RulesConfig, _: Host) -> AsyncIterator[Rewriter]:
-    """Nothing to open."""
-    yield RulesRewriter(config)
+async def open_rules(settings: RulesSettings, _: Host) -> AsyncIterator[Rewriter]:
+    """Open the rewriter; nothing to close."""
+    from ragstone_plugins.rules.rewriter import RulesRewriter
+
+    yield RulesRewriter(settings)
 
 
-RULES: Provider[Rewriter, RulesConfig] = Provider(
-    name="rules", summary="without politeness, with what was said before", config=RulesConfig, open=open_rewriter
+PROVIDER: Provider[Rewriter, RulesSettings] = Provider(
+    name="rules",
+    summary="drops politeness, and completes a follow-up question with words of the turns before; English only",
+    config=RulesSettings,
+    open=open_rules,
 )
 
 
 @hookimpl
-def ragstone_rewriters() -> Iterable[Provider[Rewriter, RulesConfig]]:
+def ragstone_rewriters() -> Iterable[Provider[Rewriter, Any]]:
     """Offer the rewriter."""
-    return (RULES,)
+    return (PROVIDER,)

@@ -1,1 +1,1 @@
-"""The catalog in SQLite: one file, write-ahead log, full sync."""
+"""The catalog store `sqlite`: one file, one writer, many readers."""

@@ -1,97 +1,61 @@
-"""Connections: one writer with a thread of its own, and readers that wait for nobody."""
+"""Connections to the file, and the readers' pool of them."""
 
-import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from ragstone_plugins.sqlite.failures import told
 from ragstone_plugins.sqlite.settings import SqliteConfig
-from ragstone_server.spi.errors import StorageFull
 from ragstone_server.spi.host import Lane
 
 ResultT = TypeVar("ResultT")
 Parameters = ParamSpec("Parameters")
-_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
-_FULL_LATER = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE})
+
+BUSY_S = 10.0
 
 
 def connect(path: Path, config: SqliteConfig) -> sqlite3.Connection:
-    """A connection in autocommit mode whose commits are on disk when they return."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    """A connection in autocommit mode, whose commits are on disk when they return."""
+    # Threads use a connection in turns, never at once.
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=BUSY_S
+    )
     connection.row_factory = sqlite3.Row
-    for pragma in (
+    pragmas = [
         "journal_mode = WAL",
         "synchronous = FULL",
+        "fullfsync = ON",  # on macOS a plain fsync leaves the data in the drive's cache (P1)
+        "checkpoint_fullfsync = ON",
         "foreign_keys = ON",
-        # Deleted means gone (P9): freed pages are overwritten, also where that costs a write.
+        # Deleted means gone (P9): freed pages are overwritten with zeros, also where that costs a write. FAST would leave
+        # what lay in whole pages, and that is most of a document.
         "secure_delete = ON",
-        "busy_timeout = 10000",
         "temp_store = MEMORY",
         f"cache_size = -{config.cache_bytes // 1024}",
         f"journal_size_limit = {config.wal_bytes}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    ]
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}").close()
+        if config.max_bytes is not None:
+            page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {config.max_bytes // page_bytes}").close()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-@contextmanager
-def storage_errors() -> Iterator[None]:
-    """Say `StorageFull` where SQLite says that no space is left."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in _FULL | _FULL_LATER:
-            raise StorageFull from error
-        raise
-
-
-class Writer:
-    """The only connection that writes; its thread runs one call after the other."""
-
-    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
-        self._connection = connection
-        self._thread = thread
-        self.lock = asyncio.Lock()
-
-    async def run(
-        self,
-        function: Callable[Concatenate[sqlite3.Connection, Parameters], ResultT],
-        /,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> ResultT:
-        """Call in the writer's thread. Cancelling waits for the call: nothing runs beside its end."""
-        loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(self._thread, partial(_mapped, function, self._connection, *args, **kwargs))
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            await asyncio.wait([call])
-            raise
-
-
-def _mapped(
-    function: Callable[Concatenate[sqlite3.Connection, Parameters], ResultT],
-    connection: sqlite3.Connection,
-    *args: Parameters.args,
-    **kwargs: Parameters.kwargs,
-) -> ResultT:
-    with storage_errors():
-        return function(connection, *args, **kwargs)
-
-
 class Readers:
-    """As many reading connections as calls run at once."""
+    """As many connections as calls run at once; they see what is committed, and wait for nobody."""
 
     def __init__(self, path: Path, config: SqliteConfig) -> None:
         self._path = path
         self._config = config
         self._free: deque[sqlite3.Connection] = deque()
+        self._closed = False
 
     async def run(
         self,
@@ -101,8 +65,14 @@ class Readers:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> ResultT:
-        """Call in a thread of the lane, within one read transaction."""
-        return await lane.run(partial(self._call, function, *args, **kwargs))
+        """Call in a thread of the lane, within one read transaction: all that it reads is of one instant."""
+        return await lane.run(self._call, function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Close what is free; a connection that a cancelled request left at work closes when it is done."""
+        self._closed = True
+        while self._free:
+            self._free.pop().close()
 
     def _call(
         self,
@@ -111,45 +81,28 @@ class Readers:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> ResultT:
+        connection = self._take()
+        healthy = False
         try:
-            connection = self._free.pop()
+            with told():
+                connection.execute("BEGIN").close()
+                try:
+                    return function(connection, *args, **kwargs)
+                finally:
+                    connection.execute("COMMIT").close()
+                    healthy = True
+        finally:
+            if healthy:
+                self._free.append(connection)
+            else:
+                connection.close()
+            if self._closed:
+                self.close()
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._free.pop()
         except IndexError:
             connection = connect(self._path, self._config)
-            connection.execute("PRAGMA query_only = ON")
-        try:
-            connection.execute("BEGIN")
-            try:
-                return function(connection, *args, **kwargs)
-            finally:
-                connection.execute("COMMIT")
-        finally:
-            self._free.append(connection)
-
-    def close(self) -> None:
-        """Close all; no call runs any more."""
-        while self._free:
-            self._free.pop().close()
-
-
-@asynccontextmanager
-async def opened(path: Path, config: SqliteConfig) -> AsyncIterator[tuple[Writer, Readers]]:
-    """Open the writer; readers open as they are needed. Closing folds the write-ahead log into the file."""
-    thread = ThreadPoolExecutor(1, thread_name_prefix="ragstone-catalog-writer")
-    loop = asyncio.get_running_loop()
-    connection = await loop.run_in_executor(thread, connect, path, config)
-    readers = Readers(path, config)
-    try:
-        yield Writer(connection, thread), readers
-    finally:
-        readers.close()
-        await loop.run_in_executor(thread, _close, connection)
-        await asyncio.to_thread(thread.shutdown)
-
-
-def _close(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError:
-        pass  # on a full disk the log stays, and is read at the next start
-    finally:
-        connection.close()
+            connection.execute("PRAGMA query_only = ON").close()
+            return connection

@@ -1,9 +1,11 @@
-"""What is left of a deleted document: a keyed hash of its name, and its version."""
+"""Versions of documents, and what is left of deleted ones: a keyed hash of the name, and its version."""
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
+from ragstone_plugins.sqlite.many import groups, marks
 from ragstone_server.spi.catalog_store import StoredVersion
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, DocumentKey
@@ -15,35 +17,53 @@ class Fences:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def name_hash(self, document: DocumentId) -> bytes:
-        """The name, so that nobody without the key can tell whether it was stored."""
-        return hashlib.blake2b(document.encode(), key=self._key, digest_size=16).digest()
+    def name_hash(self, collection: CollectionKey, document: DocumentId) -> bytes:
+        """16 bytes that tell nothing without the key, and differ between collections."""
+        return hashlib.blake2b(f"{collection}/{document}".encode(), key=self._key, digest_size=16).digest()
+
+    def put(
+        self, connection: sqlite3.Connection, collection: CollectionKey, document: DocumentId, version: int, now: int
+    ) -> None:
+        """Leave a fence."""
+        connection.execute(
+            "INSERT INTO fence VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET version = ?3, created = ?4",
+            (collection, self.name_hash(collection, document), version, now),
+        )
+
+    def lift(self, connection: sqlite3.Connection, collection: CollectionKey, document: DocumentId) -> None:
+        """Remove the fence where there is one."""
+        connection.execute(
+            "DELETE FROM fence WHERE collection = ? AND name_hash = ?",
+            (collection, self.name_hash(collection, document)),
+        )
 
     def versions(
-        self, connection: sqlite3.Connection, collection: CollectionKey, documents: Iterable[DocumentId]
+        self, connection: sqlite3.Connection, collection: CollectionKey, documents: Sequence[DocumentId]
     ) -> Mapping[DocumentId, StoredVersion]:
         """Versions and fences of those documents that have one."""
-        found: dict[DocumentId, StoredVersion] = {}
-        for document in documents:
-            row = connection.execute(
-                "SELECT d.key, d.version, c.content_hash FROM document d JOIN content c ON c.key = d.content "
-                "WHERE d.collection = ? AND d.id = ?",
-                (collection, document),
-            ).fetchone()
-            if row is not None:
-                found[document] = StoredVersion(
-                    version=row["version"],
-                    deleted=False,
-                    content_hash=row["content_hash"],
-                    document_key=DocumentKey(row["key"]),
-                )
-                continue
-            row = connection.execute(
-                "SELECT version FROM fence WHERE collection = ? AND name_hash = ?",
-                (collection, self.name_hash(document)),
-            ).fetchone()
-            if row is not None:
-                found[document] = StoredVersion(
+        rows = connection.execute(
+            "SELECT d.id, d.key, d.version, c.content_hash FROM json_each(?2) w "
+            "CROSS JOIN document d ON d.collection = ?1 AND d.id = w.value "
+            "CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL",
+            (collection, json.dumps(documents)),
+        )
+        found = {
+            DocumentId(row["id"]): StoredVersion(
+                version=row["version"],
+                deleted=False,
+                content_hash=row["content_hash"],
+                document_key=DocumentKey(row["key"]),
+            )
+            for row in rows
+        }
+        missing = {self.name_hash(collection, each): each for each in documents if each not in found}
+        for group in groups(list(missing)):
+            fences = connection.execute(
+                f"SELECT name_hash, version FROM fence WHERE collection = ? AND name_hash IN ({marks(group)})",  # noqa: S608 - question marks only
+                (collection, *group),
+            )
+            for row in fences:
+                found[missing[row["name_hash"]]] = StoredVersion(
                     version=row["version"], deleted=True, content_hash=b"", document_key=None
                 )
         return found

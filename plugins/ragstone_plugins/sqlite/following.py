@@ -1,25 +1,23 @@
 """What followers read: the present state of documents that changed, or of all."""
 
+import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable, Mapping, Sequence
 
 from ragstone_plugins.sqlite.blocks import read_texts
-from ragstone_plugins.sqlite.records import headings
+from ragstone_plugins.sqlite.records import from_blob, from_headings
 from ragstone_server.spi.catalog_store import LogTrimmed
 from ragstone_server.spi.evidence import rendered
-from ragstone_server.spi.metadata import Metadata
-from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.positions import NO_POSITION, CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch, DocumentChange, IndexedPassage
 from ragstone_server.spi.visibility import Attributes
 
-_NO_METADATA: Metadata = {}
-_GONE = Attributes(metadata=_NO_METADATA, readers=frozenset())
-_AT_ONCE = 500
+BATCH_TEXT_BYTES = 16 * 1024 * 1024
+"""Text in a batch, and so its memory, whatever the number of documents asked for; a single document may have more."""
+
+_GONE = Attributes(metadata={}, readers=frozenset())
 
 
 def changes(
@@ -32,25 +30,23 @@ def changes(
     vectors: str | None,
 ) -> ChangeBatch:
     """As `CatalogStore.changes`."""
-    bounds = connection.execute("SELECT head, trimmed FROM collection WHERE key = ?", (collection,)).fetchone()
-    if bounds is None:
-        return ChangeBatch(changes=(), position=after)
-    if after < bounds["trimmed"]:
+    row = connection.execute("SELECT trimmed FROM collection WHERE key = ?", (collection,)).fetchone()
+    if row is not None and after < row["trimmed"]:
         raise LogTrimmed
-    rows = connection.execute(
+    log = connection.execute(
         "SELECT position, document FROM change WHERE collection = ? AND position > ? ORDER BY position LIMIT ?",
         (collection, after, limit),
     ).fetchall()
-    if not rows:
-        return ChangeBatch(changes=(), position=after)
-    last = {DocumentKey(row["document"]): row["position"] for row in rows}
-    ordered = sorted(last, key=last.__getitem__)
-    present = _states(connection, ordered, texts=texts, vectors=vectors)
-    gone = (
-        present.get(key) or DocumentChange(document=key, attributes=_GONE, language=None, passages=())
-        for key in ordered
+    sizes = _sizes(connection, [row["document"] for row in log])
+    log = log[: _fitting([sizes.pop(row["document"], 0) for row in log])]
+    # Present states, and from its first change on: what a view holds was never superseded before the view's position, so
+    # a document does not vanish for queries while it is replaced time and again.
+    documents = list(dict.fromkeys(row["document"] for row in reversed(log)))[::-1]
+    present = _states(connection, documents, texts=texts, vectors=vectors)
+    return ChangeBatch(
+        changes=tuple(present.get(key) or _gone(DocumentKey(key)) for key in documents),
+        position=Position(log[-1]["position"]) if log else after,
     )
-    return ChangeBatch(changes=tuple(gone), position=Position(rows[-1]["position"]))
 
 
 def snapshot(
@@ -63,66 +59,93 @@ def snapshot(
     vectors: str | None,
 ) -> tuple[ChangeBatch, DocumentKey | None]:
     """As `CatalogStore.snapshot`."""
-    row = connection.execute("SELECT head FROM collection WHERE key = ?", (collection,)).fetchone()
-    keys = [
-        DocumentKey(row["key"])
-        for row in connection.execute(
-            "SELECT key FROM document WHERE collection = ? AND key > ? ORDER BY key LIMIT ?", (collection, after, limit)
-        )
-    ]
+    head = connection.execute("SELECT head FROM collection WHERE key = ?", (collection,)).fetchone()
+    rows = connection.execute(
+        "SELECT d.key, c.text_bytes FROM document d "
+        "CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL "
+        "WHERE d.collection = ? AND d.key > ? ORDER BY d.key LIMIT ?",
+        (collection, after, limit + 1),
+    ).fetchall()
+    fitting = min(limit, _fitting([row["text_bytes"] for row in rows]))
+    keys = [row["key"] for row in rows[:fitting]]
     present = _states(connection, keys, texts=texts, vectors=vectors)
     batch = ChangeBatch(
-        changes=tuple(present[key] for key in keys), position=Position(0 if row is None else row["head"])
+        changes=tuple(present[key] for key in keys), position=Position(head["head"]) if head else NO_POSITION
     )
-    return batch, keys[-1] if len(keys) == limit else None
+    return batch, DocumentKey(keys[-1]) if fitting < len(rows) else None
+
+
+def _sizes(connection: sqlite3.Connection, documents: Sequence[int]) -> dict[int, int]:
+    """Bytes of the present texts."""
+    rows = connection.execute(
+        "SELECT c.document, c.text_bytes FROM json_each(?) w "
+        "CROSS JOIN content c ON c.document = w.value AND c.superseded IS NULL",
+        (json.dumps(documents),),
+    )
+    return {row["document"]: row["text_bytes"] for row in rows}
+
+
+def _fitting(sizes: Iterable[int]) -> int:
+    """How many of these, from the first, go into a batch; at least one."""
+    count = total = 0
+    for size in sizes:
+        total += size
+        if count and total > BATCH_TEXT_BYTES:
+            break
+        count += 1
+    return count
 
 
 def _states(
-    connection: sqlite3.Connection, keys: Sequence[DocumentKey], *, texts: bool, vectors: str | None
-) -> dict[DocumentKey, DocumentChange]:
-    states: dict[DocumentKey, DocumentChange] = {}
-    for begin in range(0, len(keys), _AT_ONCE):
-        group = keys[begin : begin + _AT_ONCE]
-        marks = ",".join("?" * len(group))
-        documents = connection.execute(
-            f"SELECT key, title, language, attributes, content FROM document WHERE key IN ({marks})",  # noqa: S608 - marks only
-            group,
-        ).fetchall()
-        passages = _passages(connection, documents, texts=texts, vectors=vectors)
-        for row in documents:
-            states[DocumentKey(row["key"])] = DocumentChange(
-                document=DocumentKey(row["key"]),
-                attributes=Attributes.from_key(row["attributes"]),
-                language=row["language"],
-                passages=tuple(passages[row["content"]]),
-            )
-    return states
+    connection: sqlite3.Connection, keys: Sequence[int], *, texts: bool, vectors: str | None
+) -> dict[int, DocumentChange]:
+    """Present states, of those that are there."""
+    rows = connection.execute(
+        "SELECT d.key, d.attributes, d.language, c.key AS content, c.title FROM json_each(?) w "
+        "CROSS JOIN document d ON d.key = w.value CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL",
+        (json.dumps(keys),),
+    ).fetchall()
+    titles = {row["content"]: row["title"] for row in rows}
+    passages = _passages(connection, titles, texts=texts, vectors=vectors)
+    return {
+        row["key"]: DocumentChange(
+            document=DocumentKey(row["key"]),
+            attributes=Attributes.from_key(row["attributes"]),
+            language=row["language"],
+            passages=tuple(passages[row["content"]]),
+        )
+        for row in rows
+    }
 
 
 def _passages(
-    connection: sqlite3.Connection, documents: Sequence[sqlite3.Row], *, texts: bool, vectors: str | None
-) -> dict[int, list[IndexedPassage]]:
-    titles = {row["content"]: row["title"] for row in documents}
-    marks = ",".join("?" * len(titles))
+    connection: sqlite3.Connection, titles: Mapping[int, str], *, texts: bool, vectors: str | None
+) -> defaultdict[int, list[IndexedPassage]]:
+    """By content, in the order of the text."""
     rows = connection.execute(
-        "SELECT p.key, p.content, p.start, p.stop, p.headings, v.data FROM passage p "  # noqa: S608 - marks only
-        "JOIN content c ON c.key = p.content JOIN document d ON d.key = c.document "
-        "JOIN collection k ON k.key = d.collection "
-        "LEFT JOIN space s ON s.tenant = k.tenant AND s.embedder = ? "
+        "SELECT p.key, p.content, p.start, p.stop, p.headings, v.data FROM json_each(?1) w "
+        "CROSS JOIN passage p ON p.content = w.value "
+        "LEFT JOIN space s ON s.tenant = p.tenant AND s.embedder = ?2 "
         "LEFT JOIN vector v ON v.space = s.key AND v.text_hash = p.text_hash "
-        f"WHERE p.content IN ({marks}) ORDER BY p.content, p.ordinal",
-        (vectors, *titles),
+        "ORDER BY p.content, p.ordinal"
+        if vectors is not None
+        else "SELECT p.key, p.content, p.start, p.stop, p.headings, NULL AS data FROM json_each(?1) w "
+        "CROSS JOIN passage p ON p.content = w.value ORDER BY p.content, p.ordinal",
+        (json.dumps(list(titles)), vectors) if vectors is not None else (json.dumps(list(titles)),),
     ).fetchall()
     spans = [(ContentKey(row["content"]), ByteRange(start=row["start"], end=row["stop"])) for row in rows]
     read = read_texts(connection, spans) if texts else {}
-    passages: dict[int, list[IndexedPassage]] = defaultdict(list)
+    passages: defaultdict[int, list[IndexedPassage]] = defaultdict(list)
     for row, span in zip(rows, spans, strict=True):
-        text = rendered(titles[row["content"]], headings(row["headings"]), read[span]) if texts else ""
         passages[row["content"]].append(
-            IndexedPassage(key=PassageKey(row["key"]), text=text, vector=_vector(row["data"]) if vectors else None)
+            IndexedPassage(
+                key=PassageKey(row["key"]),
+                text=rendered(titles[row["content"]], from_headings(row["headings"]), read[span]) if texts else "",
+                vector=None if row["data"] is None else from_blob(row["data"]),
+            )
         )
     return passages
 
 
-def _vector(data: bytes | None) -> NDArray[np.float16] | None:
-    return None if data is None else np.frombuffer(data, dtype=np.float16)
+def _gone(document: DocumentKey) -> DocumentChange:
+    return DocumentChange(document=document, attributes=_GONE, language=None, passages=())

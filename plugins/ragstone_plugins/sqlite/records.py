@@ -1,8 +1,11 @@
-"""From rows to the values of `spi`."""
+"""From rows to the values of `spi`, and back."""
 
 import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ragstone_server.spi.catalog_store import (
     CollectionRecord,
@@ -19,6 +22,7 @@ from ragstone_server.spi.visibility import Attributes
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FLOAT16 = np.dtype("<f2")  # the file may move to a machine of the other byte order
 
 
 def to_micros(moment: datetime) -> int:
@@ -29,6 +33,26 @@ def to_micros(moment: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """Inverse of `to_micros`."""
     return _BEGIN + micros * _MICROSECOND
+
+
+def to_blob(vector: NDArray[np.float16]) -> bytes:
+    """Two bytes a dimension."""
+    return vector.astype(_FLOAT16, copy=False).tobytes()
+
+
+def from_blob(data: bytes) -> NDArray[np.float16]:
+    """Inverse of `to_blob`; read-only."""
+    return np.frombuffer(data, dtype=_FLOAT16)
+
+
+def to_headings(headings: tuple[str, ...]) -> str:
+    """A heading path as JSON; most have none, and that is the empty text."""
+    return json.dumps(headings, ensure_ascii=False) if headings else ""
+
+
+def from_headings(text: str) -> tuple[str, ...]:
+    """Inverse of `to_headings`."""
+    return tuple(json.loads(text)) if text else ()
 
 
 def collection_record(row: sqlite3.Row) -> CollectionRecord:
@@ -50,7 +74,7 @@ def collection_record(row: sqlite3.Row) -> CollectionRecord:
 
 
 def document_record(row: sqlite3.Row) -> DocumentRecord:
-    """A row of `document` joined with its `content`."""
+    """A row of `document` joined with its present `content`."""
     return DocumentRecord(
         key=DocumentKey(row["key"]),
         document=DocumentId(row["id"]),
@@ -68,8 +92,3 @@ def document_record(row: sqlite3.Row) -> DocumentRecord:
         created=from_micros(row["created"]),
         updated=from_micros(row["updated"]),
     )
-
-
-def headings(text: str) -> tuple[str, ...]:
-    """The heading path of a row of `passage`."""
-    return tuple(json.loads(text))

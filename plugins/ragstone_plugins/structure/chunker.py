@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ragstone_plugins.structure.measure import Measure
-from ragstone_plugins.structure.packing import pack
+from ragstone_plugins.structure.packing import Sizes, pack
 from ragstone_plugins.structure.places import Bytes, Headings, Pages
 from ragstone_plugins.structure.settings import StructureSettings
 from ragstone_plugins.structure.units import Cut, Unit, units
@@ -61,25 +61,26 @@ class StructureChunker:
         )
 
     def _spans(self, request: ChunkRequest) -> Iterator[_Span]:
-        text = request.document.text
+        text, settings = request.document.text, self._settings
         measure = Measure(text, request.tokenizer)
-        # A quarter of the embedder's limit is left to the title and the headings, which are embedded with the text.
-        room = max(1, request.max_tokens * 3 // 4)
-        overlap = min(self._settings.overlap_tokens, room // 4)
-        limit = max(1, min(self._settings.target_tokens, room - overlap))
-        parts = units(text, request.document.headings, measure, limit)
-        chunks = pack(parts, measure, limit, min(self._settings.min_tokens, limit))
+        # A fifth of the embedder's limit is left to the title and the headings, which are embedded with the text.
+        most = max(1, min(request.max_tokens * 4 // 5, settings.target_tokens * 5 // 4))
+        target = min(settings.target_tokens, max(1, most * 4 // 5))
+        sizes = Sizes(least=min(settings.min_tokens, target), target=target, most=most)
+        parts = units(text, request.document.headings, measure, target, most)
         before = 0
-        for first, last in chunks:
-            start = _overlapping(text, parts, before, first, measure, overlap)
-            yield from _checked(text, start, parts[last - 1].end, measure, request)
+        for first, last in pack(parts, measure, sizes):
+            end = parts[last - 1].end
+            room = min(settings.overlap_tokens, most - measure.atoms(parts[first].start, end))
+            start = _overlapping(text, parts, before, first, measure, room) if first else parts[first].start
+            yield from _checked(text, start, end, measure, request)
             before = first
 
 
 def _overlapping(text: str, parts: Sequence[Unit], before: int, first: int, measure: Measure, overlap: int) -> int:
     """Where the chunk of the units from `first` begins, with what it repeats of the chunk from `before`."""
     start = parts[first].start
-    if not overlap or before == first:
+    if overlap <= 0 or not parts[first].prose:
         return start
     if parts[first].cut is Cut.WORD:
         begin = max(measure.before(start, overlap), parts[before].start + 1)
@@ -89,6 +90,7 @@ def _overlapping(text: str, parts: Sequence[Unit], before: int, first: int, meas
     while (
         index - 1 > before
         and parts[index].cut is not Cut.HEADING
+        and parts[index - 1].prose
         and measure.atoms(parts[index - 1].start, parts[first].start) <= overlap
     ):
         index -= 1

@@ -13,11 +13,11 @@ _END = re.compile(
     r"|\n(?=[ \t]*\n)"
 )
 _ABBREVIATIONS = frozenset(
-    """al approx art bzgl bzw ca cf ch co corp dr ed eds etc evtl fig figs gen gov hrsg inc inkl jr lt ltd m mme mr mrs ms mt
-    nr op p pp prof rev resp sec sen sgt sr sra st str tel usw v vgl vol vs jan feb mar apr jun jul aug sep sept oct nov
-    dec""".split()
+    "al approx art bzgl bzw ca cf ch co corp dr ed eds etc evtl fig figs gen gov hrsg inc inkl jr lt ltd m mme mr mrs ms "
+    "mt nr op p pp prof rev resp sec sen sgt sr sra st str tel usw v vgl vol vs jan feb mar apr jun jul aug sep sept oct "
+    "nov dec".split()
 )
-_BEFORE_NUMBER = frozenset("no nos art sec para vol fig p pp nr".split())
+_BEFORE_NUMBER = frozenset({"no", "nos", "art", "sec", "para", "vol", "fig", "p", "pp", "nr"})
 """Abbreviations only before a number: `no.` is a word too."""
 _LAST_WORD = re.compile(r"([^\W_](?:[\w.]*[^\W_])?)\.$")
 _REACH = 24

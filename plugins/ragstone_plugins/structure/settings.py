@@ -14,8 +14,8 @@ class StructureSettings(Settings):
         default=160,
         ge=16,
         le=8192,
-        description="Tokens of a chunk that are its own, at most; fewer where the embedder takes fewer: a quarter of "
-        "its limit is kept for the title and the headings, which are embedded with the text.",
+        description="Length of a chunk in tokens of the embedder. A quarter more is allowed where it saves a cut; less is "
+        "taken where the embedder takes less: a fifth of its limit is kept for the title and the headings.",
     )
     min_tokens: int = Field(
         default=60,

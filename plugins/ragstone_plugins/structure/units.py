@@ -38,25 +38,30 @@ class Unit:
     cut: Cut
     level: int
     """Of its section."""
+    prose: bool
+    """Whether it is of running text: sentences, not rows, code or a heading."""
     rises: bool = False
     """Whether a heading above the level of the section before stands at its begin."""
 
 
-def units(text: str, headings: Sequence[Heading], measure: Measure, limit: int) -> list[Unit]:
-    """All units of the text in order, each of `limit` atoms at most; they cover everything but white space."""
+def units(text: str, headings: Sequence[Heading], measure: Measure, target: int, most: int) -> list[Unit]:
+    """All units of the text in order; they cover everything but white space.
+
+    Each has `target` atoms at most, but a table or a code block that fits in `most` stays whole.
+    """
     found: list[Unit] = []
     before: Block | None = None
     for block in blocks(text, headings):
         first = _cut_before(block, before)
-        room = limit
+        room = target if block.kind in (BlockKind.PARAGRAPH, BlockKind.HEADING) else most
         if first is Cut.BOUND and found:
             # What follows a heading leaves room for it, or the heading would stand alone.
-            left = limit - measure.atoms(found[-1].start, found[-1].end)
-            room = left if 2 * left > limit else limit
+            left = most - measure.atoms(found[-1].start, found[-1].end)
+            room = min(room, left) if 2 * left > room else room
         for start, end, cut in _parts(text, block, measure, room):
-            unit = Unit(start, end, first if cut is None else cut, block.level)
+            unit = Unit(start, end, first if cut is None else cut, block.level, block.kind is BlockKind.PARAGRAPH)
             unit.rises = cut is None and before is not None and block.level < before.level
-            _append(found, unit, measure, max(1, limit // _CRUMB))
+            _append(found, unit, measure, max(1, target // _CRUMB))
         before = block
     return found
 
@@ -79,6 +84,7 @@ def _append(found: list[Unit], unit: Unit, measure: Measure, crumb: int) -> None
         found.append(unit)
     else:
         last.end = unit.end
+        last.prose &= unit.prose
 
 
 def _parts(text: str, block: Block, measure: Measure, limit: int) -> Iterator[tuple[int, int, Cut | None]]:

@@ -1,8 +1,6 @@
-"""Run by alembic: migrates over the connection that it is given."""
+"""Run by alembic: migrates over the connection, and in the transaction, that it is given."""
 
 from alembic import context
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, transaction_per_migration=True)
-with context.begin_transaction():
-    context.run_migrations()
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.run_migrations()

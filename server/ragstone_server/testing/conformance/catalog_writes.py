@@ -238,4 +238,4 @@ class WriteTests:
                 await transaction.put_document(C, 3, fields(), content("ferry", "dog", vectors=False), NOW)
         assert (await store.versions(collection.key, [B]))[B].deleted
         assert (await store.versions(collection.key, [C]))[C].version == 1
-        assert await head(store, collection) == 4
+        assert await head(store, collection) == 5
