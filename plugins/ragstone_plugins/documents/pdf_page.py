@@ -78,7 +78,12 @@ class PageWriter:
         last = heading[-1]
         gap = last.y0 - line.y1
         alike = last.size == line.size and last.bold == line.bold and self._level(number, last, goes_on=True) == level
-        return alike and -em < gap < _PARAGRAPH_GAP * em and len(heading) < _MAX_HEADING_LINES and not self._bookmarks
+        return (
+            alike
+            and -em < gap < _PARAGRAPH_GAP * max(em, line.size)
+            and len(heading) < _MAX_HEADING_LINES
+            and not self._bookmarks
+        )
 
     def _flush(self, heading: list[Line], paragraph: list[Line], number: int) -> None:
         if heading:
@@ -102,7 +107,6 @@ class PageWriter:
         else:
             mark = item[1] if item[1][-1] in ".)" else "-"
             self._out.item(text[item.end() :], mark=mark)
-
 
     def _right(self, left: float, least: float) -> float:
         """The right edge of the column that begins at `left`: most of its lines end before, and a wide heading beyond."""

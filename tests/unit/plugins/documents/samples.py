@@ -77,8 +77,7 @@ def docx(body: str, *, title: str = "") -> bytes:
             f' Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
             "word/styles.xml": f'<w:styles xmlns:w="{_W}">{styles}</w:styles>',
             "word/document.xml": f'<w:document xmlns:w="{_W}"><w:body>{body}</w:body></w:document>',
-            "docProps/core.xml": '<p xmlns:dc="http://purl.org/dc/elements/1.1/">'
-            f"<dc:title>{title}</dc:title></p>",
+            "docProps/core.xml": f'<p xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{title}</dc:title></p>',
         }
     )
 
@@ -135,9 +134,7 @@ def xlsx(sheets: dict[str, Sequence[Sequence[str | float]]], *, hidden: Sequence
     for at, name in enumerate(names, start=1):
         cells = ["".join(map(_cell, row)) for row in sheets[name]]
         rows = "".join(f'<row r="{number}">{row}</row>' for number, row in enumerate(cells, start=1))
-        members[f"xl/worksheets/sheet{at}.xml"] = (
-            f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
-        )
+        members[f"xl/worksheets/sheet{at}.xml"] = f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
     return zipped(members)
 
 
@@ -147,7 +144,9 @@ def odt(body: str) -> bytes:
 
 def odp(*pages: str) -> bytes:
     shown = "".join(f"<draw:page>{page}</draw:page>" for page in pages)
-    return _odf("application/vnd.oasis.opendocument.presentation", f"<office:presentation>{shown}</office:presentation>")
+    return _odf(
+        "application/vnd.oasis.opendocument.presentation", f"<office:presentation>{shown}</office:presentation>"
+    )
 
 
 def epub(*chapters: str, title: str = "A book", language: str = "en") -> bytes:

@@ -19,7 +19,12 @@ def test_told_without_help(encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp1253", "shift_jis", "gb18030", "big5"])
 def test_not_guessed(encoding: str) -> None:
     """Text that would have to be guessed is refused; wrong letters would be worse than none."""
-    text = {"cp1253": "Καλημέρα κόσμε, το πλοίο φεύγει", "shift_jis": "船は八時に出ます。", "gb18030": "渡轮八点出发。", "big5": "渡輪八點出發。"}
+    text = {
+        "cp1253": "Καλημέρα κόσμε, το πλοίο φεύγει",
+        "shift_jis": "船は八時に出ます。",
+        "gb18030": "渡轮八点出发。",
+        "big5": "渡輪八點出發。",
+    }
     with pytest.raises(Refused) as refused:
         decode(text.get(encoding, "Паром отходит в восемь часов утра").encode(encoding))
     assert refused.value.refusal.failure is Failure.BROKEN

@@ -7,7 +7,9 @@ from tests.unit.plugins.documents import samples
 from tests.unit.plugins.documents.reading import read
 from tests.unit.plugins.documents.samples import docx_paragraph, docx_table
 
-FRENCH = "Le bac part de Port Halvern toutes les heures, et les vélos voyagent toujours gratuitement avec leurs maîtres."
+FRENCH = (
+    "Le bac part de Port Halvern toutes les heures, et les vélos voyagent toujours gratuitement avec leurs maîtres."
+)
 
 
 def test_docx_keeps_title_headings_tables_and_every_sign() -> None:
@@ -91,14 +93,18 @@ def test_odt() -> None:
 
 
 def test_odp_slides_are_pages() -> None:
-    frame = '<draw:frame presentation:class="title" xmlns:presentation="p"><draw:text-box>{}</draw:text-box></draw:frame>'
+    frame = (
+        '<draw:frame presentation:class="title" xmlns:presentation="p"><draw:text-box>{}</draw:text-box></draw:frame>'
+    )
     document = read(samples.odp(frame.format("<text:p>One</text:p>"), frame.format("<text:p>Two</text:p>")))
     assert document.mime_type == Format.ODP
     assert [(page.number, page.range.of(document.text)) for page in document.pages] == [(1, "# One\n\n"), (2, "# Two")]
 
 
 def test_epub_chapters_in_the_order_of_the_spine() -> None:
-    document = read(samples.epub("<h1>Dawn</h1><p>R&amp;D</p>", "<h1>Dusk</h1><p>the end</p>", title="Tides", language="en-GB"))
+    document = read(
+        samples.epub("<h1>Dawn</h1><p>R&amp;D</p>", "<h1>Dusk</h1><p>the end</p>", title="Tides", language="en-GB")
+    )
     assert document.mime_type == Format.EPUB
     assert (document.title, document.language) == ("Tides", "en")
     assert document.text == "# Dawn\n\nR&D\n\n# Dusk\n\nthe end"

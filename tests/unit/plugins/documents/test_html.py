@@ -58,12 +58,16 @@ def test_a_table_in_a_cell_is_text_of_the_cell() -> None:
 
 def test_signs_in_cells_of_their_own_join_the_number() -> None:
     row = "<tr><td>Net income</td><td>$</td><td>(1,234</td><td>)</td><td></td><td>12</td><td>%</td></tr>"
-    document = read(f"<html><table><tr><td></td><td colspan=3>2025</td><td></td><td colspan=2>Margin</td></tr>{row}</table></html>")
+    document = read(
+        f"<html><table><tr><td></td><td colspan=3>2025</td><td></td><td colspan=2>Margin</td></tr>{row}</table></html>"
+    )
     assert document.text.endswith("| Net income |  | $(1,234) | 12% |")
 
 
 def test_text_after_inline_elements_keeps_its_place_in_cells() -> None:
-    document = read("<html><table><tr><td>a <b>bold <i>and</i> on</b> end</td><td>x<br>y</td></tr><tr><td>1</td><td>2</td></tr></table>")
+    document = read(
+        "<html><table><tr><td>a <b>bold <i>and</i> on</b> end</td><td>x<br>y</td></tr><tr><td>1</td><td>2</td></tr></table>"
+    )
     assert document.text.startswith("| a bold and on end | x y |")
 
 

@@ -23,7 +23,10 @@ def lines(texts: Sequence[str], *, x: float = 72, top: float = 700, size: int = 
 
 def grid(rows: Sequence[Sequence[str]], columns: Sequence[float], *, top: float, pitch: float = 15) -> list[Run]:
     return [
-        (x, top - at * pitch, 10, text) for at, row in enumerate(rows) for x, text in zip(columns, row, strict=True) if text
+        (x, top - at * pitch, 10, text)
+        for at, row in enumerate(rows)
+        for x, text in zip(columns, row, strict=True)
+        if text
     ]
 
 
@@ -62,8 +65,7 @@ def test_lines_become_paragraphs_and_lists() -> None:
         *lines(["Ada Lovelace", "12 Quay Street", "Port Halvern"], top=560),
     ]
     assert read(samples.pdf(page)).text == (
-        " ".join(PROSE)
-        + "\n\nBring along:\n\n- a ticket\n- a coat\n\nAda Lovelace\n12 Quay Street\nPort Halvern"
+        " ".join(PROSE) + "\n\nBring along:\n\n- a ticket\n- a coat\n\nAda Lovelace\n12 Quay Street\nPort Halvern"
     )
 
 
@@ -128,7 +130,10 @@ def test_columns_of_prose_are_read_one_after_the_other() -> None:
 
 
 def test_a_running_head_is_kept_once_and_is_no_heading() -> None:
-    pages = [[(72, 780, 16, f"Annual Report - {number}"), *lines(PROSE, top=700), (300, 20, 10, str(number))] for number in range(1, 6)]
+    pages = [
+        [(72, 780, 16, f"Annual Report - {number}"), *lines(PROSE, top=700), (300, 20, 10, str(number))]
+        for number in range(1, 6)
+    ]
     document = read(samples.pdf(*pages))
     assert document.text.count("Annual Report") == 1
     assert document.headings == ()

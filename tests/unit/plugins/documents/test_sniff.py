@@ -60,7 +60,9 @@ def test_unsupported(content: bytes) -> None:
     assert failure(content) is Failure.UNSUPPORTED
 
 
-@pytest.mark.parametrize("content", [b"", b" \r\n\t\n", b"\xef\xbb\xbf", b"***\n---\n", samples.pdf([]), samples.docx("")])
+@pytest.mark.parametrize(
+    "content", [b"", b" \r\n\t\n", b"\xef\xbb\xbf", b"***\n---\n", samples.pdf([]), samples.docx("")]
+)
 def test_without_text(content: bytes) -> None:
     assert failure(content) is Failure.WITHOUT_TEXT
 
