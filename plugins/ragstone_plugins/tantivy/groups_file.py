@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from ragstone_plugins.tantivy.files import replace_file, sync_directory
+from ragstone_server.spi.durable_files import replace_file, sync_directory
 from ragstone_server.spi.rows import RowGroups
 
 

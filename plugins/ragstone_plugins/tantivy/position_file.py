@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ragstone_plugins.tantivy.files import replace_file
+from ragstone_server.spi.durable_files import replace_file
 from ragstone_server.spi.views import ViewSpec
 
 FORMAT = 1

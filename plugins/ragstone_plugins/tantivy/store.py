@@ -9,11 +9,11 @@ import tantivy
 
 from ragstone_plugins.tantivy.analysis import VERSION, Analysis, field_of, normalised
 from ragstone_plugins.tantivy.checking import BrokenIndex, check_files
-from ragstone_plugins.tantivy.files import full_disk_reported, sync_directory
 from ragstone_plugins.tantivy.groups_file import BrokenGroups, GroupsFile
 from ragstone_plugins.tantivy.position_file import FORMAT, BrokenPosition, Saved, read_position, write_position
 from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, documents_of, open_index, schema
 from ragstone_plugins.tantivy.searching import Snapshot
+from ragstone_server.spi.durable_files import full_disk_reported, sync_directory
 from ragstone_server.spi.errors import StorageFull
 from ragstone_server.spi.failpoints import FailPoint, reach
 from ragstone_server.spi.positions import NO_POSITION, Position

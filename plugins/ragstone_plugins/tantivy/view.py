@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from ragstone_plugins.tantivy.analysis import Analysis
-from ragstone_plugins.tantivy.critical import CriticalWork
 from ragstone_plugins.tantivy.searching import Snapshot, search
 from ragstone_plugins.tantivy.settings import TantivySettings
 from ragstone_plugins.tantivy.store import Store
+from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.positions import NO_POSITION, Position
 from ragstone_server.spi.views import ChangeBatch, Hits, LexicalQuery

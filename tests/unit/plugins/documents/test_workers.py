@@ -66,8 +66,8 @@ async def test_documents_and_refusals(pool: WorkerPool) -> None:
         ("hoard", Failure.CRASHED),
         ("die", Failure.CRASHED),
         ("segfault", Failure.CRASHED),
-        ("exit_quietly", Failure.CRASHED),
-        ("throw", Failure.CRASHED),
+        ("exit_quietly", Failure.TIMED_OUT),
+        ("throw", Failure.BROKEN),
     ],
 )
 async def test_harm_is_a_refusal_and_the_next_document_is_read(
@@ -134,26 +134,24 @@ async def test_workers_are_replaced_after_so_many_documents(monkeypatch: pytest.
         await pool.close()
 
 
-async def test_too_little_memory_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = WorkerPool(SETTINGS.model_copy(update={"memory_bytes": 16 * MIB}))
+async def test_workers_that_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "start", hurting.refuse_to_start)
+    pool = WorkerPool(SETTINGS)
     with pytest.raises(StartError):
         await pool.start()
     await pool.close()
 
 
-async def test_a_killed_server_leaves_no_worker(tmp_path: Path) -> None:
+async def test_a_killed_server_leaves_no_worker() -> None:
     program = Path(__file__).with_name("serving.py")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    server = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, env=environment)
-    try:
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout is not None
         assert server.stdout.readline().strip() == "ready"
-        children = psutil.Process(server.pid).children(recursive=True)
-        workers = [child for child in children if child.parent() not in (None, psutil.Process(server.pid))]
-        assert len(workers) == 2
-    finally:
+        process = psutil.Process(server.pid)
+        workers = [child for child in process.children(recursive=True) if child.parent() != process]
         server.kill()
-        server.wait()
+    assert len(workers) == 2
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive
 
