@@ -8,10 +8,12 @@ import pypdfium2.raw as raw
 from ragstone_plugins.documents.outcome import Failure, Refused, broken
 from ragstone_plugins.documents.pdf_lines import Line, PageReader
 from ragstone_plugins.documents.pdf_page import PageWriter, bookmark_key
-from ragstone_plugins.documents.pdf_style import style_of
+from ragstone_plugins.documents.pdf_style import Style, style_of
 from ragstone_plugins.documents.text import TextBuilder, one_line
+from ragstone_plugins.documents.titles import says_something
 
 _SAMPLE_PAGES = 24
+_TITLE_CHARS = 150
 _MAX_BOOKMARKS = 20_000
 _FEWEST_BOOKMARKS = 5
 _TRUSTED_SHARE = 0.3
@@ -19,7 +21,7 @@ _LOCKED = (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY)
 
 
 def read_pdf(content: bytes, out: TextBuilder) -> str | None:
-    """Write all pages and return the title that the file states. Scanned pages have no text of their own.
+    """Write all pages and return the title. Scanned pages have no text of their own.
 
     Raises:
         Refused: ENCRYPTED or BROKEN.
@@ -36,9 +38,18 @@ def read_pdf(content: bytes, out: TextBuilder) -> str | None:
         writer = PageWriter(style, _bookmarks(document, pages), out)
         for number in range(1, len(document) + 1):
             writer.write(number, pages.lines(number))
-        return one_line(document.get_metadata_dict().get("Title", "")) or None
+        stated = one_line(document.get_metadata_dict().get("Title", ""))
+        return stated if stated and says_something(stated) else _largest(pages.lines(1), style)
     finally:
         document.close()
+
+
+def _largest(lines: list[Line], style: Style) -> str | None:
+    """What stands in the largest type on a page, which is its title unless it is much."""
+    headings = [line for line in lines if style.levels.get(line.size)]
+    size = max((line.size for line in headings), default=0.0)
+    text = " ".join(line.text for line in headings if line.size == size)
+    return text if 0 < len(text) <= _TITLE_CHARS and any(map(str.isalpha, text)) else None
 
 
 class _Pages:

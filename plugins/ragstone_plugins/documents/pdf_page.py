@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ragstone_plugins.documents.pdf_lines import Line
-from ragstone_plugins.documents.pdf_style import Style, edge_lines, running_key
+from ragstone_plugins.documents.pdf_style import Style, edge_lines, running_key, usual_size
 from ragstone_plugins.documents.pdf_tables import em_of, find_tables
 from ragstone_plugins.documents.text import TextBuilder
 
@@ -26,11 +26,13 @@ class PageWriter:
         self._bookmarks = bookmarks
         self._out = out
         self._seen: set[str] = set()
+        self._usual = 0.0
         self._reaches: list[tuple[float, float]] = []
 
     def write(self, number: int, lines: Sequence[Line]) -> None:
         """Write the page with this number, counted from 1."""
         self._out.page(number)
+        self._usual = usual_size(lines)
         self._reaches = sorted((line.x0, line.x1) for line in lines)
         em = em_of(lines)
         running = self._running(lines)
@@ -72,7 +74,7 @@ class PageWriter:
     def _level(self, number: int, line: Line, *, goes_on: bool = False) -> int | None:
         if self._bookmarks:
             return self._bookmarks.get(number, {}).get(bookmark_key(line.text))
-        return self._style.level(line, goes_on=goes_on)
+        return self._style.level(line, self._usual, goes_on=goes_on)
 
     def _same_heading(self, heading: list[Line], line: Line, level: int, number: int, em: float) -> bool:
         last = heading[-1]

@@ -17,16 +17,12 @@ from ragstone_plugins.documents.plain import read_plain, read_xml
 from ragstone_plugins.documents.sheets import read_sheets
 from ragstone_plugins.documents.slides import read_pptx
 from ragstone_plugins.documents.sniff import Sniffed, sniff
-from ragstone_plugins.documents.text import Draft, TextBuilder
+from ragstone_plugins.documents.text import Draft, TextBuilder, one_line
+from ragstone_plugins.documents.titles import says_something
 from ragstone_plugins.documents.word import read_docx
 from ragstone_server.spi.parser import ParsedDocument, ParseRequest
 
 _LETTER = re.compile(r"[^\W_]")
-_NO_TITLE = re.compile(
-    r"(?:untitled|document|title|microsoft word - .*|[\w .-]+\.(?:docx?|pdf|jpe?g|png|tiff?|indd|xlsx?|pptx?|odt|ods|odp|html?))"
-    r"|[\W\d_]*",
-    re.IGNORECASE | re.DOTALL,
-)
 _TITLE_WITHIN_CHARS = 1500
 _TITLE_CHARS = 300
 
@@ -88,7 +84,7 @@ def _read(sniffed: Sniffed, content: bytes, out: TextBuilder) -> tuple[str | Non
 
 def _title(stated: str | None, draft: Draft) -> str | None:
     """The stated title, unless it is only a file name or number; else the highest of the first headings."""
-    if stated and not _NO_TITLE.fullmatch(stated.strip()):
-        return stated.strip()[:_TITLE_CHARS]
+    if stated and says_something(stated):
+        return one_line(stated)[:_TITLE_CHARS]
     first = [heading for heading in draft.headings if heading.start < _TITLE_WITHIN_CHARS]
     return min(first, key=lambda heading: heading.level).text[:_TITLE_CHARS] if first else None

@@ -15,15 +15,17 @@ _SPACES = re.compile("[\xa0\u2007\u202f]")
 _DROPPED = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\ufeff\ufffe\uffff\ud800-\udfff]")
 _TRAILING = re.compile(r"[ \t]+(?=\n|\Z)")
 _LEADING_BREAKS = re.compile(r"\A(?:[ \t]*\n)+")
+_LIGATURES = dict(zip(range(0xFB00, 0xFB07), ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True))
 _MANY_BREAKS = re.compile(r"\n{4,}")
 
 
 def clean(text: str) -> str:
     """NFC with `\\n` for line ends, without other control characters than tab, soft hyphens and byte order marks.
 
-    Spaces that do not break become plain ones, so that words on both sides are found; white space at the end of a line goes.
+    Spaces that do not break become plain ones and ligatures letters, so that words are found; white space at the end of a
+    line goes.
     """
-    text = _DROPPED.sub("", _SPACES.sub(" ", _LINE_ENDS.sub("\n", text)))
+    text = _DROPPED.sub("", _SPACES.sub(" ", _LINE_ENDS.sub("\n", text))).translate(_LIGATURES)
     return unicodedata.normalize("NFC", _MANY_BREAKS.sub("\n\n\n", _TRAILING.sub("", text)))
 
 

@@ -9,7 +9,7 @@ that is most of what reading a passage costs. Blocks of 8192 bytes would take 6 
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from ragstone_server.spi.positions import ContentKey
 from ragstone_server.spi.ranges import ByteRange
@@ -30,25 +30,23 @@ def cut(content: ContentKey, data: bytes) -> Iterator[tuple[int, int, bytes]]:
         start = end
 
 
-def read_texts(
-    connection: sqlite3.Connection, wanted: Iterable[tuple[ContentKey, ByteRange]]
-) -> dict[tuple[ContentKey, ByteRange], str]:
-    """Texts of ranges, of several contents; each block is read and decompressed once."""
-    keys = {span: _keys(*span) for span in wanted}
+def read_texts(connection: sqlite3.Connection, wanted: Sequence[tuple[ContentKey, ByteRange]]) -> list[str]:
+    """Texts of ranges, of several contents, in their order; each block is read and decompressed once."""
+    places = [_keys(content, part) for content, part in wanted]
     ends: dict[int, int] = {}
-    for (_, part), some in keys.items():
-        for key in some:
+    for (_, part), keys in zip(wanted, places, strict=True):
+        for key in keys:
             ends[key] = max(part.end, ends.get(key, 0))
     rows = connection.execute(
         "SELECT b.key, b.start, b.data FROM json_each(?) w CROSS JOIN block b ON b.key = w.value",
         (json.dumps(sorted(ends)),),
     )
     blocks = {key: (start, zlib.decompressobj().decompress(data, ends[key] - start)) for key, start, data in rows}
-    texts = {}
-    for span, some in keys.items():
-        data = b"".join([blocks[key][1] for key in some])
-        begin = blocks[some[0]][0] if some else 0
-        texts[span] = data[span[1].start - begin : span[1].end - begin].decode()
+    texts = []
+    for (_, part), keys in zip(wanted, places, strict=True):
+        data = b"".join([blocks[key][1] for key in keys])
+        begin = blocks[keys[0]][0] if keys else 0
+        texts.append(data[part.start - begin : part.end - begin].decode())
     return texts
 
 

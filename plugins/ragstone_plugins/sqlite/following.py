@@ -134,13 +134,13 @@ def _passages(
         (json.dumps(list(titles)), vectors) if vectors is not None else (json.dumps(list(titles)),),
     ).fetchall()
     spans = [(ContentKey(row["content"]), ByteRange(start=row["start"], end=row["stop"])) for row in rows]
-    read = read_texts(connection, spans) if texts else {}
+    read = read_texts(connection, spans) if texts else [""] * len(rows)
     passages: defaultdict[int, list[IndexedPassage]] = defaultdict(list)
-    for row, span in zip(rows, spans, strict=True):
+    for row, text in zip(rows, read, strict=True):
         passages[row["content"]].append(
             IndexedPassage(
                 key=PassageKey(row["key"]),
-                text=rendered(titles[row["content"]], from_headings(row["headings"]), read[span]) if texts else "",
+                text=rendered(titles[row["content"]], from_headings(row["headings"]), text) if texts else "",
                 vector=None if row["data"] is None else from_blob(row["data"]),
             )
         )

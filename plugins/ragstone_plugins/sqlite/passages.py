@@ -29,8 +29,8 @@ def passages(
     texts = read_texts(connection, spans)
     attributes = {key: Attributes.from_key(key) for key in {row["attributes"] for row in rows}}
     return {
-        PassageKey(row["key"]): _stored(row, span, texts[content, span], attributes[row["attributes"]])
-        for row, (content, span) in zip(rows, spans, strict=True)
+        PassageKey(row["key"]): _stored(row, span, text, attributes[row["attributes"]])
+        for row, (_, span), text in zip(rows, spans, texts, strict=True)
     }
 
 
@@ -44,7 +44,7 @@ def neighbours(
     )
     spans = [ByteRange(start=start, end=stop) for start, stop in rows]
     texts = read_texts(connection, [(content, span) for span in spans])
-    return tuple((span, texts[content, span]) for span in spans)
+    return tuple(zip(spans, texts, strict=True))
 
 
 def _stored(row: sqlite3.Row, span: ByteRange, text: str, attributes: Attributes) -> StoredPassage:

@@ -136,7 +136,8 @@ class IngestDocument:
             size_bytes=size,
             text=parsed.text,
             passages=tuple(_passage(name, title, content_hash, i, chunk) for i, chunk in enumerate(chunks)),
-            vectors=vectors,
+            # Known ones too: the document that they came from may be deleted before this one is written.
+            vectors={**known, **vectors},
             embedder=embedder.fingerprint,
         )
 

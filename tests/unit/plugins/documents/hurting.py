@@ -79,9 +79,9 @@ def _instead_of_reading(harm: Callable[[], object], request: ParseRequest) -> Ou
     """Let the worker read as it does, with a reader that does harm."""
     original = readers.read_document
 
-    def read_document(_request: ParseRequest, _limit: int) -> NoReturn:
+    def read_document(request: ParseRequest, max_expanded_bytes: int) -> NoReturn:
         harm()
-        raise AssertionError
+        raise AssertionError(request, max_expanded_bytes)
 
     readers.read_document = read_document
     try:

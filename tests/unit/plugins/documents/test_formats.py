@@ -1,5 +1,7 @@
 """Every format, from a small file of it."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from ragstone_plugins.documents.formats import Format
@@ -59,7 +61,7 @@ def test_pptx_slides_are_pages_with_notes_and_without_hidden_ones() -> None:
 
 
 def test_xlsx_sheets_are_pages() -> None:
-    sheets = {
+    sheets: dict[str, Sequence[Sequence[str | float]]] = {
         "Fares": [["Route", "EUR"], ["Stennick", 14.5], ["Corrin", 23.0]],
         "Lists": [["hidden"]],
         "Crew": [["Name", "Since"], ["Ada", 2019], [], ["Total", 1]],
