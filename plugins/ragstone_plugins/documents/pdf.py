@@ -1,6 +1,7 @@
 """PDF, through PDFium."""
 
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile, islice, takewhile
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
@@ -13,7 +14,7 @@ from ragstone_plugins.documents.text import TextBuilder, one_line
 from ragstone_plugins.documents.titles import says_something
 
 _SAMPLE_PAGES = 24
-_TITLE_CHARS = 150
+_TITLE_LINES = 3
 _MAX_BOOKMARKS = 20_000
 _FEWEST_BOOKMARKS = 5
 _TRUSTED_SHARE = 0.3
@@ -45,11 +46,12 @@ def read_pdf(content: bytes, out: TextBuilder) -> str | None:
 
 
 def _largest(lines: list[Line], style: Style) -> str | None:
-    """What stands in the largest type on a page, which is its title unless it is much."""
-    headings = [line for line in lines if style.levels.get(line.size)]
+    """What stands in the largest type on a page, which is its title; some lines of it, where it has several."""
+    headings = [line for line in lines if line.size in style.levels and line.upright]
     size = max((line.size for line in headings), default=0.0)
-    text = " ".join(line.text for line in headings if line.size == size)
-    return text if 0 < len(text) <= _TITLE_CHARS and any(map(str.isalpha, text)) else None
+    run = takewhile(lambda line: line.size == size, dropwhile(lambda line: line.size != size, headings))
+    text = " ".join(line.text for line in islice(run, _TITLE_LINES))
+    return text if says_something(text) else None
 
 
 class _Pages:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import hypot
+from math import hypot, sin
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
@@ -22,6 +22,7 @@ _LINE = re.compile("[^\r\n]+")
 _HALF = re.compile("[\ud800-\udfff]")
 _POINTS = frozenset(".·…")
 _MOST_POINTS = 3
+_SLANTED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class Line:
     size: float
     """Size of the type as drawn, in half points rounded."""
     bold: bool
+    upright: bool
+    """Whether it runs from side to side, and not up the margin."""
 
     @cached_property
     def text(self) -> str:
@@ -99,7 +102,11 @@ class PageReader:
             found = []
             for line in _LINE.finditer(text):
                 words = [word for word in self._words(handle, text, line) if _inside(word, *box)]
-                found += [self._line(handle, part) for part in _level_parts(_without_leaders(words))]
+                words = _without_leaders(words)
+                if words and abs(sin(raw.FPDFText_GetCharAngle(handle, words[0].at))) > _SLANTED:
+                    found.append(self._line(handle, words, upright=False))
+                else:
+                    found += [self._line(handle, part) for part in _level_parts(words)]
             return found
         finally:
             text_page.close()
@@ -114,13 +121,13 @@ class PageReader:
                 low, high = min(low, other[2]), max(high, other[3])
             yield Word(text=_whole(found[1]), x0=left, x1=right, y0=low, y1=high, at=start, hyphenated=bool(found[2]))
 
-    def _line(self, handle: object, words: list[Word]) -> Line:
+    def _line(self, handle: object, words: list[Word], *, upright: bool = True) -> Line:
         """Judge the type of a line by its longest word, since the first may be a footnote's number."""
         at = max(words, key=lambda word: len(word.text)).at
         raw.FPDFText_GetMatrix(handle, at, self._matrix)
         scale = hypot(self._matrix.c, self._matrix.d) or 1.0
         size = raw.FPDFText_GetFontSize(handle, at) * scale
-        return Line(words=tuple(words), size=round(size * 2) / 2, bold=self._is_bold(handle, at))
+        return Line(words=tuple(words), size=round(size * 2) / 2, bold=self._is_bold(handle, at), upright=upright)
 
     def _place(self, handle: object, at: int) -> tuple[float, float, float, float]:
         """Left, right, bottom and top of a character."""

@@ -45,7 +45,9 @@ class Style:
         `usual` is the size of most of its page, since parts of a document differ: an annex, a contract.
         """
         text = line.text
-        if not any(map(str.isalpha, text)) or len(text) > _HEADING_CHARS or not (goes_on or _BEGINS.match(text)):
+        if not line.upright or len(text) > _HEADING_CHARS or not any(map(str.isalpha, text)):
+            return None
+        if not goes_on and not _BEGINS.match(text):
             return None
         if line.size in self.levels and not (text.endswith(".") and len(text) > _BOLD_HEADING_CHARS / 2):
             return self.levels[line.size]

