@@ -49,7 +49,8 @@ def fallible(
                 if isinstance(error, RequestError):
                     raise
                 raise StageFailed(f"the {name} failed", metadata={"stage": name}) from error
-            logger.warning("the %s failed: %s", name, type(error).__name__, exc_info=error)
+            unexpected = None if isinstance(error, RequestError) else error
+            logger.warning("the %s failed: %s", name, type(error).__name__, exc_info=unexpected)
             why = "did not end in time" if isinstance(error, DeadlineExceeded) else "failed"
         if replacement is None:
             return Outcome(result=None, degradation=Degradation(stage=name, reason=f"{why} and was skipped"))

@@ -1,0 +1,83 @@
+"""A real server in a process of its own, for tests."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ragstone import Client
+
+RAGSTONE = Path(sys.executable).with_name("ragstone")
+
+
+class Served:
+    """`ragstone serve` over a data directory; may be killed and started again."""
+
+    def __init__(self, data_dir: Path, **settings: str) -> None:
+        self.data_dir = data_dir
+        self.settings = settings
+        self.address = ""
+        self._process: subprocess.Popen[str] | None = None
+        self._log = data_dir.parent / f"{data_dir.name}.log"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is not None:
+            self.kill()
+        if kind is None:
+            assert "Traceback" not in self.log(), self.log()
+
+    def start(self, **environment: str) -> None:
+        """Start, and return when it answers."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [RAGSTONE, "serve", "--listen", "127.0.0.1:0", "--data-dir", self.data_dir],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **self.settings, **environment},
+            )
+        assert self._process.stdout is not None
+        first = self._process.stdout.readline()
+        assert first.startswith("listening on "), self.log()
+        self.address = first.split()[-1]
+
+    def client(self) -> Client:
+        """A client of it."""
+        return Client(self.address)
+
+    def kill(self) -> None:
+        """End it as loss of power would."""
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        """Ask it to end; its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def wait(self, seconds: float = 60) -> int:
+        """Wait until it ends by itself; its exit status."""
+        assert self._process is not None
+        status = self._process.wait(seconds)
+        self._close()
+        return status
+
+    def log(self) -> str:
+        """What it wrote to standard error."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def _end(self, number: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.wait()
+
+    def _close(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
