@@ -20,14 +20,22 @@ class Served:
         self.data_dir = data_dir
         self.settings = settings
         self.address = ""
+        self._first: dict[str, str] = {}
         self._process: subprocess.Popen[str] | None = None
         self._log = data_dir.parent / f"{data_dir.name}.log"
 
-    def __enter__(self) -> Self:
-        self.start()
+    def armed(self, environment: dict[str, str]) -> Self:
+        """The same server, started the first time with further variables in its environment."""
+        self._first = environment
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __enter__(self) -> Self:
+        self.start(**self._first)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._process is not None:
             self.kill()
         if kind is None:
@@ -59,6 +67,14 @@ class Served:
     def terminate(self) -> int:
         """Ask it to end; its exit status."""
         return self._end(signal.SIGTERM)
+
+    def interrupt(self) -> int:
+        """As Ctrl-C does; its exit status."""
+        return self._end(signal.SIGINT)
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
 
     def wait(self, seconds: float = 60) -> int:
         """Wait until it ends by itself; its exit status."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from ragstone import (
     Abstention,
     AsyncClient,
@@ -30,7 +31,6 @@ from ragstone import (
 )
 from ragstone.protojson import to_json
 from ragstone.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
-
 from tests.served import Served
 
 HANDBOOK = Path(__file__).parent.parent.parent / "handbook"
@@ -44,7 +44,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             client.admin.create_collection("handbook")
             files = sorted((HANDBOOK / "documents").iterdir())
             sent = (
-                NewDocument(document=f.name, content=f.read_bytes(), filename=f.name, collection="handbook") for f in files
+                NewDocument(document=f.name, content=f.read_bytes(), filename=f.name, collection="handbook")
+                for f in files
             )
             acknowledgements = list(client.ingest(sent))
             assert [a.error for a in acknowledgements if a.error] == []
@@ -102,7 +103,10 @@ def test_most_questions_of_the_handbook_find_their_document(client: Client) -> N
     rows = [json.loads(line) for line in (HANDBOOK / "questions.jsonl").read_text().splitlines()]
     asked = [row for row in rows if row["answer"] is not None]
     found = [
-        bool({p.document for p in client.retrieve(row["question"], top_k=5, collection="handbook")} & set(row["documents"]))
+        bool(
+            {p.document for p in client.retrieve(row["question"], top_k=5, collection="handbook")}
+            & set(row["documents"])
+        )
         for row in asked
     ]
     assert sum(found) >= 0.9 * len(asked)
@@ -150,7 +154,11 @@ def test_p1_p2_versions_of_a_document(client: Client) -> None:
     assert client.get_document("versioned").metadata == {"kind": "tram"}
     replaced = client.upsert_document("versioned", text="The tram leaves at noon.")
     assert (replaced.outcome, replaced.version) == (Outcome.STORED, 5)
-    texts = [p.text for p in client.retrieve("when does the tram leave", min_watermark="session") if p.document == "versioned"]
+    texts = [
+        p.text
+        for p in client.retrieve("when does the tram leave", min_watermark="session")
+        if p.document == "versioned"
+    ]
     assert texts == ["The tram leaves at noon."]
 
 
