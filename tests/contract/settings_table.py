@@ -20,7 +20,8 @@ def shipped() -> list[Offer]:
     kinds = list(DEFAULT_PROVIDERS)
     ours = [offer for offer in discover() if offer.distribution.name == OURS]
     return sorted(
-        ours, key=lambda o: (kinds.index(o.kind.name), o.provider.name != DEFAULT_PROVIDERS[o.kind.name], o.provider.name)
+        ours,
+        key=lambda o: (kinds.index(o.kind.name), o.provider.name != DEFAULT_PROVIDERS[o.kind.name], o.provider.name),
     )
 
 
@@ -46,7 +47,9 @@ def tables() -> Iterable[str]:
     """All of them, in Markdown."""
     for title, model in models():
         if model.model_fields:
-            yield f"### {title}\n\n| setting | default | values | what it is |\n|---|---|---|---|\n" + "\n".join(rows(model))
+            yield f"### {title}\n\n| setting | default | values | what it is |\n|---|---|---|---|\n" + "\n".join(
+                rows(model)
+            )
 
 
 def _default(field: FieldInfo) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -29,6 +30,7 @@ from ragstone import (
     RagstoneError,
     Started,
 )
+from ragstone.metadata import Value
 from ragstone.protojson import to_json
 from ragstone.v1 import ingest_service_pb2, ingest_service_pb2_grpc, query_service_pb2, query_service_pb2_grpc
 from tests.served import Served
@@ -177,7 +179,13 @@ def test_p9_a_deleted_document_stays_away_when_an_older_version_comes_late(clien
 
 def test_metadata_keep_their_types_and_filter(client: Client) -> None:
     when = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
-    metadata = {"kind": "ferry", "year": 2025, "open": True, "since": when, "stops": ["Nordvik", "Fallay"]}
+    metadata: dict[str, Value] = {
+        "kind": "ferry",
+        "year": 2025,
+        "open": True,
+        "since": when,
+        "stops": ["Nordvik", "Fallay"],
+    }
     client.upsert_document("typed", text="The ferry stops twice on its way.", metadata=metadata)
     client.upsert_document("untyped", text="The ferry stops once on its way.")
     assert client.get_document("typed").metadata == {**metadata, "year": 2025.0}
@@ -241,7 +249,12 @@ def test_p3_p1_a_large_document_travels_in_parts(client: Client) -> None:
 
 def test_stage_options_are_checked_by_the_stage(client: Client) -> None:
     assert client.retrieve("tram", stage_options={"fuser": {"dense_weight": 0.5}}) is not None
-    for options in ({"nothing": {}}, {"fuser": {"weight": 1}}, {"fuser": {"dense_weight": 7}}):
+    cases: tuple[dict[str, dict[str, Any]], ...] = (
+        {"nothing": {}},
+        {"fuser": {"weight": 1}},
+        {"fuser": {"dense_weight": 7}},
+    )
+    for options in cases:
         with pytest.raises(InvalidArgument) as error:
             client.retrieve("tram", stage_options=options)
         assert error.value.reason == "UNKNOWN_STAGE_OPTION"
@@ -320,7 +333,7 @@ def test_a_client_that_dies_in_mid_upload_leaves_nothing(server: Served, client:
         stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
         with pytest.raises(grpc.RpcError) as error:
             list(stub.Ingest(half()))
-        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT  # type: ignore[attr-defined]
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         stub.Ingest(half()).cancel()
     with pytest.raises(NotFound):
         client.get_document("half")

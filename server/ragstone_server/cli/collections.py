@@ -18,6 +18,19 @@ SCHEMES = {
 }
 
 
+def _given_late(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value:
+        context.obj[parameter.name] = value
+
+
+late_server_option = click.option(
+    "--server", metavar="HOST:PORT", expose_value=False, callback=_given_late, help="Where the server listens."
+)
+late_json_option = click.option(
+    "--json", "as_json", is_flag=True, expose_value=False, callback=_given_late, help="Print JSON, for machines."
+)
+
+
 @click.group("collections", invoke_without_command=True)
 @server_option
 @json_option
@@ -40,6 +53,8 @@ def collections_command(context: click.Context, server: str, as_json: bool) -> N
 @click.option("--description", default="", help="For people.")
 @click.option("--readers", type=click.Choice(list(READERS)), default="tenant", help="Who reads what names no readers.")
 @click.option("--versions", type=click.Choice(list(SCHEMES)), default="number", help="What versions are.")
+@late_server_option
+@late_json_option
 @click.pass_obj
 def create(obj: dict[str, Any], collection: str, description: str, readers: str, versions: str) -> None:
     """Create a collection."""
@@ -54,6 +69,8 @@ def create(obj: dict[str, Any], collection: str, description: str, readers: str,
 @click.argument("collection")
 @click.option("--description", help="For people.")
 @click.option("--readers", type=click.Choice(list(READERS)), help="Who reads what names no readers.")
+@late_server_option
+@late_json_option
 @click.pass_obj
 def update(obj: dict[str, Any], collection: str, description: str | None, readers: str | None) -> None:
     """Change a collection."""
@@ -72,6 +89,8 @@ def update(obj: dict[str, Any], collection: str, description: str | None, reader
 @collections_command.command("delete")
 @click.argument("collection")
 @click.option("--force", is_flag=True, help="Also where it holds documents.")
+@late_server_option
+@late_json_option
 @click.pass_obj
 def delete(obj: dict[str, Any], collection: str, force: bool) -> None:
     """Delete a collection."""

@@ -3,23 +3,26 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ragstone_plugins.sqlite.plugin import PROVIDER
 from ragstone_plugins.sqlite.settings import SqliteConfig
+from ragstone_server.spi.catalog_store import CatalogStore
 from ragstone_server.testing.memory.host import MemoryHost
+from tests.unit.plugins.sqlite.kinds import OpenCatalog, StartChild
 
 CHILD = Path(__file__).with_name("child.py")
 
 
 @pytest.fixture
-def open_catalog(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager]:
+def open_catalog(tmp_path: Path) -> OpenCatalog:
     @asynccontextmanager
-    async def opened(**settings):
+    async def opened(**settings: Any) -> AsyncIterator[CatalogStore]:
         async with MemoryHost(tmp_path, tmp_path) as host, PROVIDER.open(SqliteConfig(**settings), host) as store:
             yield store
 
@@ -32,8 +35,8 @@ def catalog_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_child(tmp_path: Path) -> Callable[..., subprocess.Popen]:
-    def start(action: str, **environment: str) -> subprocess.Popen:
+def start_child(tmp_path: Path) -> StartChild:
+    def start(action: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-W", "error", str(CHILD), str(tmp_path), action],
             stdout=subprocess.PIPE,

@@ -6,12 +6,15 @@ import pytest
 
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.testing.conformance.catalog_samples import NAME, Follower
+from tests.unit.plugins.sqlite.kinds import OpenCatalog, StartChild
 
 PARTS = [DocumentId(part) for part in ("one", "two", "three")]
 
 
 @pytest.mark.parametrize(("point", "unacknowledged"), [("catalog-before-commit", 0), ("catalog-after-commit", 1)])
-async def test_p1_killed_around_a_commit(open_catalog, start_child, point, unacknowledged) -> None:
+async def test_p1_killed_around_a_commit(
+    open_catalog: OpenCatalog, start_child: StartChild, point: str, unacknowledged: int
+) -> None:
     child = start_child("write", RAGSTONE_FAIL_POINTS=f"{point}=kill@4")
     out, err = child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL, err
@@ -29,10 +32,11 @@ async def test_p1_killed_around_a_commit(open_catalog, start_child, point, unack
         assert follower.texts() == [f"ferry {version}"] * 3
 
 
-async def test_p1_killed_at_any_instant(open_catalog, start_child) -> None:
+async def test_p1_killed_at_any_instant(open_catalog: OpenCatalog, start_child: StartChild) -> None:
     acknowledged = 0
     for lines in (2, 5, 11):
         child = start_child("write")
+        assert child.stdout is not None
         for _ in range(lines + 1):
             line = child.stdout.readline().split()
         child.kill()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from alembic.config import Config
@@ -9,6 +10,7 @@ from alembic.script import ScriptDirectory
 
 from ragstone_plugins.sqlite.migrate import SCHEMA
 from ragstone_server.spi.errors import StartError
+from tests.unit.plugins.sqlite.kinds import OpenCatalog, StartChild
 
 
 def test_the_program_knows_the_newest_revision() -> None:
@@ -19,14 +21,14 @@ def test_the_program_knows_the_newest_revision() -> None:
     assert all(len(each.revision) == 4 and each.revision.isdigit() for each in script.walk_revisions())
 
 
-async def test_reopening_keeps_the_epoch(open_catalog) -> None:
+async def test_reopening_keeps_the_epoch(open_catalog: OpenCatalog) -> None:
     async with open_catalog() as store:
         epoch = store.epoch
     async with open_catalog() as store:
         assert store.epoch == epoch
 
 
-def test_alembic_is_imported_only_to_migrate(start_child) -> None:
+def test_alembic_is_imported_only_to_migrate(start_child: StartChild) -> None:
     said = []
     for _ in range(2):
         out, err = start_child("open").communicate(timeout=60)
@@ -35,7 +37,7 @@ def test_alembic_is_imported_only_to_migrate(start_child) -> None:
     assert said == [["True", "True"], ["False", "False"]]
 
 
-def test_two_processes_make_one_catalog(start_child) -> None:
+def test_two_processes_make_one_catalog(start_child: StartChild) -> None:
     children = [start_child("open") for _ in range(2)]
     epochs = set()
     for child in children:
@@ -45,7 +47,7 @@ def test_two_processes_make_one_catalog(start_child) -> None:
     assert len(epochs) == 1
 
 
-async def test_a_newer_schema_is_refused(open_catalog, catalog_path) -> None:
+async def test_a_newer_schema_is_refused(open_catalog: OpenCatalog, catalog_path: Path) -> None:
     async with open_catalog():
         pass
     with sqlite3.connect(catalog_path) as connection:
@@ -56,7 +58,7 @@ async def test_a_newer_schema_is_refused(open_catalog, catalog_path) -> None:
             pass
 
 
-async def test_another_programs_database_is_refused(open_catalog, catalog_path) -> None:
+async def test_another_programs_database_is_refused(open_catalog: OpenCatalog, catalog_path: Path) -> None:
     catalog_path.parent.mkdir()
     with sqlite3.connect(catalog_path) as connection:
         connection.execute("CREATE TABLE accounts (name TEXT)")
@@ -66,7 +68,7 @@ async def test_another_programs_database_is_refused(open_catalog, catalog_path) 
             pass
 
 
-async def test_what_is_no_database_is_refused(open_catalog, catalog_path) -> None:
+async def test_what_is_no_database_is_refused(open_catalog: OpenCatalog, catalog_path: Path) -> None:
     catalog_path.parent.mkdir()
     catalog_path.write_text("This is a letter, and it is long enough to be a header. " * 100)
     with pytest.raises(StartError, match="cannot be opened"):
@@ -75,7 +77,7 @@ async def test_what_is_no_database_is_refused(open_catalog, catalog_path) -> Non
     assert catalog_path.read_text().startswith("This is a letter")
 
 
-async def test_a_directory_that_cannot_be_made_is_refused(open_catalog, catalog_path) -> None:
+async def test_a_directory_that_cannot_be_made_is_refused(open_catalog: OpenCatalog, catalog_path: Path) -> None:
     catalog_path.parent.write_text("a file")
     with pytest.raises(StartError, match=r"catalog\.path"):
         async with open_catalog():

@@ -1,11 +1,13 @@
 """The file: how it is synced, bounded, and emptied of what was deleted."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from ragstone_plugins.sqlite.connections import connect
 from ragstone_plugins.sqlite.settings import SqliteConfig
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.errors import StorageFull
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.testing.conformance.catalog_samples import (
@@ -18,6 +20,7 @@ from ragstone_server.testing.conformance.catalog_samples import (
     fields,
     put,
 )
+from tests.unit.plugins.sqlite.kinds import OpenCatalog, StartChild
 
 MIB = 1024 * 1024
 
@@ -26,7 +29,7 @@ def incompressible(seed: int, length: int) -> str:
     return "".join(chr(0x4E00 + (seed * 7919 + n * n * 104729) % 20000) for n in range(length))
 
 
-def test_every_commit_is_synced(tmp_path) -> None:
+def test_every_commit_is_synced(tmp_path: Path) -> None:
     connection = connect(tmp_path / "catalog.sqlite3", SqliteConfig())
     pragmas = {
         name: connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -36,7 +39,7 @@ def test_every_commit_is_synced(tmp_path) -> None:
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "fullfsync": 1}
 
 
-async def test_a_full_store_reads_and_recovers(open_catalog) -> None:
+async def test_a_full_store_reads_and_recovers(open_catalog: OpenCatalog) -> None:
     async with open_catalog(max_bytes=2 * MIB) as store:
         collection = await store.create_collection(NAME, SETTINGS, NOW)
 
@@ -60,7 +63,7 @@ async def test_a_full_store_reads_and_recovers(open_catalog) -> None:
         assert await put(store, collection.key, "more", incompressible(5000, 50_000)) == count + 3
 
 
-def test_a_log_that_cannot_grow_is_a_full_disk(start_child) -> None:
+def test_a_log_that_cannot_grow_is_a_full_disk(start_child: StartChild) -> None:
     child = start_child("fill")
     out, err = child.communicate(timeout=120)
     assert child.returncode == 0, err
@@ -69,7 +72,7 @@ def test_a_log_that_cannot_grow_is_a_full_disk(start_child) -> None:
     assert said["again"] == str(int(said["full"]) + 1)
 
 
-async def test_p9_deleted_text_leaves_the_files(open_catalog, catalog_path) -> None:
+async def test_p9_deleted_text_leaves_the_files(open_catalog: OpenCatalog, catalog_path: Path) -> None:
     secret, metadata = "grüne Ottern am Kai", "Wachhund"
     async with open_catalog() as store:
         collection = await store.create_collection(NAME, SETTINGS, NOW)
@@ -79,7 +82,10 @@ async def test_p9_deleted_text_leaves_the_files(open_catalog, catalog_path) -> N
                 name = DocumentId(f"{secret}/{number}")
                 new = content(f"{number}", headings=(secret,))
                 await transaction.put_document(name, 1, described, new, NOW)
-        files = lambda: b"".join(each.read_bytes() for each in catalog_path.parent.iterdir())  # noqa: E731
+
+        def files() -> bytes:
+            return b"".join(each.read_bytes() for each in catalog_path.parent.iterdir())
+
         assert secret.encode() in files()
         assert metadata.encode() in files()
         for number in range(40):
@@ -90,11 +96,11 @@ async def test_p9_deleted_text_leaves_the_files(open_catalog, catalog_path) -> N
         assert metadata.encode() not in files()
 
 
-async def test_the_log_is_bounded_while_readers_come_and_go(open_catalog, catalog_path) -> None:
+async def test_the_log_is_bounded_while_readers_come_and_go(open_catalog: OpenCatalog, catalog_path: Path) -> None:
     wal = catalog_path.with_name(catalog_path.name + "-wal")
     stop = asyncio.Event()
 
-    async def read(store, collection) -> None:
+    async def read(store: CatalogStore, collection: CollectionRecord) -> None:
         while not stop.is_set():
             await Follower(store, collection.key).read(100)
 
@@ -111,7 +117,7 @@ async def test_the_log_is_bounded_while_readers_come_and_go(open_catalog, catalo
     assert not wal.exists()
 
 
-async def test_closing_waits_for_no_cancelled_reader(open_catalog) -> None:
+async def test_closing_waits_for_no_cancelled_reader(open_catalog: OpenCatalog) -> None:
     """Its connection closes when its thread is done; pytest would report one that stays open."""
     async with open_catalog() as store:
         collection = await store.create_collection(NAME, SETTINGS, NOW)
