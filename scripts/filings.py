@@ -36,7 +36,8 @@ def main() -> int:
         command = (str(Path(sys.executable).with_name("ragstone")), "ingest", str(folder / "docs"), "--json")
         done = subprocess.run((*command, "--server", server.address), check=False, capture_output=True, text=True)
         with Client(server.address) as client:
-            found, cited, answered, passages = 0, 0, 0, []
+            found = cited = answered = 0
+            passages: list[Passage] = []
             for row in questions:
                 first = client.retrieve(row["Question"], top_k=FIRST)
                 passages += first
