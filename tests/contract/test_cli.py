@@ -134,7 +134,8 @@ def test_options_of_a_subcommand_may_stand_before_it(server: Served) -> None:
     assert json.loads(result.stdout) == {"collection": "early"}
 
 
-def test_status_tells_how_far_the_index_is(server: Served) -> None:
+def test_status_tells_how_far_the_index_is(server: Served, folder: Path) -> None:
+    call(server, "ingest", str(folder))  # returns when the index has it
     status = call_json(server, "status", "--wait", "5")
     assert {view["view"] for view in status["views"]} == {"vectors", "words"}
     assert "up to date" in call(server, "status")

@@ -11,6 +11,7 @@ from ragstone_plugins.documents.language import detect
 from ragstone_plugins.documents.mail import read_mail
 from ragstone_plugins.documents.markdown import read_markdown
 from ragstone_plugins.documents.odf import read_odf
+from ragstone_plugins.documents.ooxml import title_of
 from ragstone_plugins.documents.outcome import Failure, Refused
 from ragstone_plugins.documents.pdf import read_pdf
 from ragstone_plugins.documents.plain import read_plain, read_xml
@@ -23,6 +24,7 @@ from ragstone_plugins.documents.word import read_docx
 from ragstone_server.spi.parser import ParsedDocument, ParseRequest
 
 _LETTER = re.compile(r"[^\W_]")
+_PROPERTIES = "docProps/core.xml"
 _TITLE_WITHIN_CHARS = 1500
 _TITLE_CHARS = 300
 
@@ -79,6 +81,7 @@ def _read(sniffed: Sniffed, content: bytes, out: TextBuilder) -> tuple[str | Non
             read_plain(text, out)
         case _:
             read_sheets(content, out)
+            return (title_of(archive, _PROPERTIES) if archive else None), None
     return None, None
 
 
@@ -86,5 +89,5 @@ def _title(stated: str | None, draft: Draft) -> str | None:
     """The stated title, unless it is only a file name or number; else the highest of the first headings."""
     if stated and says_something(stated):
         return one_line(stated)[:_TITLE_CHARS]
-    first = [heading for heading in draft.headings if heading.start < _TITLE_WITHIN_CHARS]
+    first = [one for one in draft.headings if one.start < _TITLE_WITHIN_CHARS and says_something(one.text)]
     return min(first, key=lambda heading: heading.level).text[:_TITLE_CHARS] if first else None

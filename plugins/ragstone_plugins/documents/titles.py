@@ -4,7 +4,7 @@ import re
 
 _SAYS_NOTHING = re.compile(
     r"(?:untitled|document|title|microsoft word - .*|[\w .-]+\.(?:docx?|pdf|jpe?g|png|tiff?|indd|xlsx?|pptx?|odt|ods|odp|html?))"
-    r"|[\W\d_]*",
+    r"|(?:sheet|tabelle|feuil|hoja|foglio|blad|slide)\s?\d+|[\W\d_]*",
     re.IGNORECASE | re.DOTALL,
 )
 

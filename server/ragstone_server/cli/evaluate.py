@@ -88,6 +88,11 @@ def _judgements(directory: Path) -> list[Judged]:
 
 
 def _ingest(client: Client, corpus: Path, collection: str, *, quiet: bool) -> None:
+    try:
+        with corpus.open("rb") as file:
+            lines = sum(1 for _ in file)
+    except OSError as error:
+        fail(f"{corpus} cannot be read ({error.strerror})")
     with contextlib.suppress(AlreadyExists):
         client.admin.create_collection(collection, description=f"corpus of {corpus.parent.name}")
 
@@ -98,7 +103,7 @@ def _ingest(client: Client, corpus: Path, collection: str, *, quiet: bool) -> No
             yield document
 
     with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
-        task = progress.add_task("storing the corpus", total=sum(1 for _ in corpus.open("rb")))
+        task = progress.add_task("storing the corpus", total=lines)
         for acknowledgement in client.ingest(readable()):
             if acknowledgement.outcome is Outcome.FAILED and acknowledgement.error:
                 click.echo(f"{acknowledgement.document}: {acknowledgement.error.message}", err=True)

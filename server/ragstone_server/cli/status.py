@@ -36,9 +36,10 @@ def _status(client: Client, wait: float) -> admin_service_pb2.GetStatusResponse:
     while True:
         try:
             return client.admin.status(timeout=max(1.0, wait))
-        except (Unavailable, DeadlineExceeded):
+        except (Unavailable, DeadlineExceeded) as error:
             if time.monotonic() >= end:
                 if wait:
                     fail(f"the server did not answer within {wait:g} seconds")
-                raise
+                # The time may pass while gRPC still tries to connect.
+                raise Unavailable(error.message, reason=error.reason) from error
             time.sleep(PAUSE_S)

@@ -129,7 +129,14 @@ class _Call:
     async def _abort(self, error: RequestError) -> None:
         status = to_status(error, self._id)
         code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
-        await self._context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+        try:
+            await self._context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+        except aio.AbortError:
+            raise
+        except Exception as gone:
+            # The caller left meanwhile: nobody reads the status, and gRPC ends such a call as cancelled.
+            logger.debug("the caller was gone before its status could be sent")
+            raise asyncio.CancelledError from gone
 
 
 async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:

@@ -202,3 +202,9 @@ def test_a_text_of_1225_pages() -> None:
     document = read(page * 1225, "long.txt")
     assert len(document.text) > 3_000_000
     assert document.language == "en"
+
+
+@pytest.mark.parametrize("name", ["Sheet1", "Tabelle 2", "untitled", "report.docx", "12-34"])
+def test_a_name_that_a_program_gave_is_no_title(name: str) -> None:
+    assert read(samples.xlsx({name: [["a", "b"]]})).title is None
+    assert read(samples.docx(docx_paragraph("Safety", "heading1"), title=name)).title == "Safety"

@@ -89,6 +89,10 @@ def test_json_nested_beyond_all_reason() -> None:
     assert failure("[" * 100_000 + "]" * 100_000, "a.json") is Failure.BROKEN
 
 
+def test_comments_that_would_be_matched_in_every_combination() -> None:
+    assert read("<!---->" * 500 + "text", "a.txt").text.endswith("text")
+
+
 def test_text_beyond_the_limit() -> None:
     assert failure("word " * 1000, "a.txt", max_expanded_bytes=4096) is Failure.TOO_LARGE
 
