@@ -19,7 +19,6 @@ from ragstone.events import (
     AttemptDiscarded,
     AttemptStarted,
     Completed,
-    Degraded,
     Delta,
     Event,
     Evidence,
@@ -27,7 +26,17 @@ from ragstone.events import (
     Stage,
     Started,
 )
-from ragstone.passages import Abstention, Answer, Citation, Passage, Passages, Turn, Usage
+from ragstone.passages import (
+    Abstention,
+    Answer,
+    Citation,
+    Degraded,
+    FinishReason,
+    Passage,
+    Passages,
+    Turn,
+    Usage,
+)
 
 __all__ = [
     "Abstention",
@@ -48,6 +57,7 @@ __all__ = [
     "Event",
     "Evidence",
     "FailedPrecondition",
+    "FinishReason",
     "Heartbeat",
     "InternalError",
     "InvalidArgument",

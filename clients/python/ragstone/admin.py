@@ -5,8 +5,10 @@ from typing import Any
 
 import grpc
 
+from ragstone.channel import deadline
 from ragstone.errors import from_rpc
 from ragstone.requests import collection_name
+from ragstone.session import Session
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
 
 TENANT = "tenants/default"
@@ -15,9 +17,15 @@ TENANT = "tenants/default"
 class Admin:
     """Calls of AdminService."""
 
-    def __init__(self, stub: admin_service_pb2_grpc.AdminServiceStub, metadata: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self,
+        stub: admin_service_pb2_grpc.AdminServiceStub,
+        metadata: tuple[tuple[str, str], ...],
+        session: Session,
+    ) -> None:
         self._stub = stub
         self._metadata = metadata
+        self._session = session
 
     def create_collection(self, collection: str, **settings: Any) -> admin_service_pb2.Collection:
         """Create a collection; settings are fields of `Collection`."""
@@ -55,6 +63,7 @@ class Admin:
         """Delete a collection; with `force` also one that holds documents."""
         request = admin_service_pb2.DeleteCollectionRequest(name=collection_name(collection), force=force)
         self._call(self._stub.DeleteCollection, request)
+        self._session.forget(request.name)
 
     def plugins(self) -> list[admin_service_pb2.Plugin]:
         """The plugins that the server has."""
@@ -72,6 +81,6 @@ class Admin:
 
     def _call(self, method: Any, request: Any, timeout: float | None = None) -> Any:
         try:
-            return method(request, timeout=timeout, metadata=self._metadata)
+            return method(request, timeout=deadline("Admin", timeout), metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc(error) from error

@@ -1,19 +1,19 @@
 """The client for asyncio."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, Self
 
 import grpc
 from grpc import aio
 
-from ragstone.channel import OPTIONS, call_metadata
+from ragstone.channel import call_metadata, channel_options, deadline
 from ragstone.documents import Acknowledgement, Document, NewDocument, Written, document_from, written_from
 from ragstone.errors import from_rpc
 from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.ingesting import AsyncUpload
 from ragstone.metadata import Metadata
-from ragstone.passages import Answer, Passages, Turn, passage_from
+from ragstone.passages import Answer, Passages, Turn, degraded_from, passage_from
 from ragstone.requests import collection_name, document_name, search, upsert
 from ragstone.session import Session
 from ragstone.v1 import (
@@ -25,9 +25,9 @@ from ragstone.v1 import (
 
 
 class AsyncClient:
-    """As `Client`, for asyncio; an async context manager.
+    """As `Client`, for asyncio, without `admin`; an async context manager.
 
-    Every method raises a `RagstoneError`. `timeout` is in seconds; None leaves the deadline to the service config.
+    Every method raises a `RagstoneError`. `timeout` is in seconds; None leaves it to the method: 30 to 900, and none for `ingest`.
     """
 
     def __init__(
@@ -40,9 +40,9 @@ class AsyncClient:
         """Connect at the first call. Without credentials the connection is not encrypted."""
         self._metadata = call_metadata(address, token, secure=credentials is not None)
         self._channel = (
-            aio.insecure_channel(address, options=OPTIONS)
+            aio.insecure_channel(address, options=channel_options(address))
             if credentials is None
-            else aio.secure_channel(address, credentials, options=OPTIONS)
+            else aio.secure_channel(address, credentials, options=channel_options(address))
         )
         self._session = Session()
         self._queries = query_service_pb2_grpc.QueryServiceStub(self._channel)
@@ -105,7 +105,7 @@ class AsyncClient:
             context_tokens=context_tokens or 0,
             max_output_tokens=max_output_tokens or 0,
         )
-        call = self._queries.Query(request, timeout=timeout, metadata=self._metadata)
+        call = self._queries.Query(request, timeout=deadline("Query", timeout), metadata=self._metadata)
         try:
             with _typed_errors():
                 async for response in call:
@@ -138,14 +138,17 @@ class AsyncClient:
             )
         )
         with _typed_errors():
-            response = await self._queries.Retrieve(request, timeout=timeout, metadata=self._metadata)
+            response = await self._queries.Retrieve(
+                request, timeout=deadline("Retrieve", timeout), metadata=self._metadata
+            )
         passages = Passages(passage_from(passage) for passage in response.passages)
         passages.watermark = response.watermark
+        passages.degraded = tuple(degraded_from(degraded) for degraded in response.degraded)
         return passages
 
     async def ingest(
         self, documents: Iterable[NewDocument] | AsyncIterable[NewDocument], *, timeout: float | None = None
-    ) -> AsyncIterator[Acknowledgement]:
+    ) -> AsyncGenerator[Acknowledgement, None]:
         """Store many documents; yields what became of each, in the order in which they are done.
 
         Keeps a bounded number in flight and pauses when the server asks for it. Leaving early cancels: what was
@@ -196,7 +199,9 @@ class AsyncClient:
             )
         )
         with _typed_errors():
-            response = await self._documents.UpsertDocument(request, timeout=timeout, metadata=self._metadata)
+            response = await self._documents.UpsertDocument(
+                request, timeout=deadline("UpsertDocument", timeout), metadata=self._metadata
+            )
         self._session.wrote(collection_name(collection), response.watermark)
         return written_from(document, response)
 
@@ -211,7 +216,9 @@ class AsyncClient:
         """Delete a document; it answers nothing any more. Returns the watermark of the deletion."""
         request = ingest_service_pb2.DeleteDocumentRequest(name=document_name(collection, document), version=version)
         with _typed_errors():
-            response = await self._documents.DeleteDocument(request, timeout=timeout, metadata=self._metadata)
+            response = await self._documents.DeleteDocument(
+                request, timeout=deadline("DeleteDocument", timeout), metadata=self._metadata
+            )
         self._session.wrote(collection_name(collection), response.watermark)
         return response.watermark
 
@@ -221,7 +228,9 @@ class AsyncClient:
         """A document's fields."""
         request = ingest_service_pb2.GetDocumentRequest(name=document_name(collection, document))
         with _typed_errors():
-            response = await self._documents.GetDocument(request, timeout=timeout, metadata=self._metadata)
+            response = await self._documents.GetDocument(
+                request, timeout=deadline("GetDocument", timeout), metadata=self._metadata
+            )
         return document_from(response.document)
 
     async def list_documents(
@@ -230,12 +239,14 @@ class AsyncClient:
         collection: str = "default",
         filter: str | None = None,  # noqa: A002 - the contract's name
         timeout: float | None = None,
-    ) -> AsyncIterator[Document]:
+    ) -> AsyncGenerator[Document, None]:
         """All documents of a collection in the order of their ids, page by page as they are needed."""
         request = ingest_service_pb2.ListDocumentsRequest(parent=collection_name(collection), filter=filter or "")
         while True:
             with _typed_errors():
-                response = await self._documents.ListDocuments(request, timeout=timeout, metadata=self._metadata)
+                response = await self._documents.ListDocuments(
+                    request, timeout=deadline("ListDocuments", timeout), metadata=self._metadata
+                )
             for document in response.documents:
                 yield document_from(document)
             if not response.next_page_token:

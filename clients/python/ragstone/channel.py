@@ -1,18 +1,26 @@
-"""The channel and its service config: deadlines by method, retries on UNAVAILABLE only."""
+"""The channel: deadlines by method, retries on UNAVAILABLE only, and whom a token may travel to."""
 
 import json
 from typing import Any
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SECONDS = {
-    "ragstone.v1.QueryService/Query": 300,
-    "ragstone.v1.QueryService/Retrieve": 60,
-    "ragstone.v1.IngestService/UpsertDocument": 900,
-    "ragstone.v1.IngestService/DeleteDocument": 60,
-    "ragstone.v1.IngestService/GetDocument": 30,
-    "ragstone.v1.IngestService/ListDocuments": 60,
-    "ragstone.v1.AdminService": 60,
+    "Query": 300.0,
+    "Retrieve": 60.0,
+    "UpsertDocument": 900.0,
+    "DeleteDocument": 60.0,
+    "GetDocument": 30.0,
+    "ListDocuments": 60.0,
 }
+_ADMIN_SECONDS = 60.0
+_REPEATABLE = {
+    "QueryService": ("Query", "Retrieve"),
+    "IngestService": ("UpsertDocument", "GetDocument", "ListDocuments"),
+    "AdminService": ("GetCollection", "ListCollections", "UpdateCollection", "ListPlugins", "GetStatus"),
+}
+"""Methods whose second answer is the first. Creations and deletions are not among them: sent again after an answer was lost,
+they would fail with `AlreadyExists` or `NotFound` although they were done."""
 _RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",
@@ -22,30 +30,45 @@ _RETRY = {
 }
 
 
+def deadline(method: str, timeout: float | None) -> float:
+    """Seconds for a call: the caller's, or the method's own. The Ingest stream has none.
+
+    Deadlines are not in the service config: gRPC takes the lesser of that one and the caller's, does not tell it to the
+    server, and lets it pass early (grpc/grpc#40633).
+    """
+    return _SECONDS.get(method, _ADMIN_SECONDS) if timeout is None else timeout
+
+
 def service_config() -> dict[str, Any]:
-    """Every method may be sent twice without harm, so each is retried. The Ingest stream has no deadline and is not."""
-    methods = []
-    for name, seconds in _SECONDS.items():
-        service, _, method = name.partition("/")
-        target = {"service": service, "method": method} if method else {"service": service}
-        methods.append({"name": [target], "timeout": f"{seconds}s", "retryPolicy": _RETRY})
-    return {"methodConfig": methods}
+    """Retries, for gRPC."""
+    names = [
+        {"service": f"ragstone.v1.{service}", "method": method}
+        for service, methods in _REPEATABLE.items()
+        for method in methods
+    ]
+    return {"methodConfig": [{"name": names, "retryPolicy": _RETRY}]}
 
 
-OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.service_config", json.dumps(service_config())),
-    ("grpc.enable_retries", 1),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", 60_000),
-)
+def channel_options(address: str) -> tuple[tuple[str, Any], ...]:
+    """Options of a channel. A proxy of the environment cannot reach our loopback and is not asked to."""
+    return (
+        ("grpc.service_config", json.dumps(service_config())),
+        ("grpc.enable_retries", 1),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.enable_http_proxy", 0 if _is_loopback(address) else 1),
+    )
 
 
 def call_metadata(address: str, token: str | None, *, secure: bool) -> tuple[tuple[str, str], ...]:
     """The token, for channels on which nobody else can read it. Raises `ValueError` for others."""
     if token is None:
         return ()
-    host = address.rpartition(":")[0].strip("[]")
-    if not secure and host not in ("127.0.0.1", "::1", "localhost"):
+    if not secure and not _is_loopback(address):
         raise ValueError("a token is sent over TLS or to the loopback only; give credentials=")
     return (("authorization", f"Bearer {token}"),)
+
+
+def _is_loopback(address: str) -> bool:
+    return address.rpartition(":")[0].strip("[]") in _LOOPBACK

@@ -1,19 +1,19 @@
 """The client."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Self
 
 import grpc
 
 from ragstone.admin import Admin
-from ragstone.channel import OPTIONS, call_metadata
+from ragstone.channel import call_metadata, channel_options, deadline
 from ragstone.documents import Acknowledgement, Document, NewDocument, Written, document_from, written_from
 from ragstone.errors import from_rpc
 from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
-from ragstone.passages import Answer, Passages, Turn, passage_from
+from ragstone.passages import Answer, Passages, Turn, degraded_from, passage_from
 from ragstone.requests import collection_name, document_name, search, upsert
 from ragstone.session import Session
 from ragstone.v1 import (
@@ -28,7 +28,7 @@ from ragstone.v1 import (
 class Client:
     """A connection to one server; a context manager, safe for threads.
 
-    Every method raises a `RagstoneError`. `timeout` is in seconds; None leaves the deadline to the service config.
+    Every method raises a `RagstoneError`. `timeout` is in seconds; None leaves it to the method: 30 to 900, and none for `ingest`.
     """
 
     def __init__(
@@ -41,14 +41,14 @@ class Client:
         """Connect at the first call. Without credentials the connection is not encrypted."""
         self._metadata = call_metadata(address, token, secure=credentials is not None)
         self._channel = (
-            grpc.insecure_channel(address, options=OPTIONS)
+            grpc.insecure_channel(address, options=channel_options(address))
             if credentials is None
-            else grpc.secure_channel(address, credentials, options=OPTIONS)
+            else grpc.secure_channel(address, credentials, options=channel_options(address))
         )
         self._session = Session()
         self._queries = query_service_pb2_grpc.QueryServiceStub(self._channel)
         self._documents = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
-        self.admin = Admin(admin_service_pb2_grpc.AdminServiceStub(self._channel), self._metadata)
+        self.admin = Admin(admin_service_pb2_grpc.AdminServiceStub(self._channel), self._metadata, self._session)
         """Collections, plugins and the state of the server."""
 
     def __enter__(self) -> Self:
@@ -61,18 +61,20 @@ class Client:
         """Close the connection; calls in flight are cancelled."""
         self._channel.close()
 
-    def query(self, question: str, **options: Any) -> Iterator[Event]:
+    def query(self, question: str, **options: Any) -> Generator[Event, None, None]:
         """Ask, and iterate over what happens; leaving early cancels. Options as of `responses`."""
-        for response in self.responses(question, **options):
-            event = event_from(response)
-            if event is not None:
-                yield event
+        with closing(self.responses(question, **options)) as responses:
+            for response in responses:
+                event = event_from(response)
+                if event is not None:
+                    yield event
 
     def ask(self, question: str, **options: Any) -> Answer:
         """Ask, and wait for the whole answer. Options as of `responses`."""
         builder = AnswerBuilder()
-        for event in self.query(question, **options):
-            builder.add(event)
+        with closing(self.query(question, **options)) as events:
+            for event in events:
+                builder.add(event)
         return builder.answer()
 
     def responses(
@@ -88,7 +90,7 @@ class Client:
         max_output_tokens: int | None = None,
         stage_options: Mapping[str, Mapping[str, Any]] | None = None,
         timeout: float | None = None,
-    ) -> Iterator[query_service_pb2.QueryResponse]:
+    ) -> Generator[query_service_pb2.QueryResponse, None, None]:
         """Ask, and iterate over the messages of the contract; leaving early cancels.
 
         `min_watermark="session"` waits until the index has all that this client wrote.
@@ -106,7 +108,7 @@ class Client:
             context_tokens=context_tokens or 0,
             max_output_tokens=max_output_tokens or 0,
         )
-        call = self._queries.Query(request, timeout=timeout, metadata=self._metadata)
+        call = self._queries.Query(request, timeout=deadline("Query", timeout), metadata=self._metadata)
         try:
             with _typed_errors():
                 yield from call
@@ -138,12 +140,15 @@ class Client:
             )
         )
         with _typed_errors():
-            response = self._queries.Retrieve(request, timeout=timeout, metadata=self._metadata)
+            response = self._queries.Retrieve(request, timeout=deadline("Retrieve", timeout), metadata=self._metadata)
         passages = Passages(passage_from(passage) for passage in response.passages)
         passages.watermark = response.watermark
+        passages.degraded = tuple(degraded_from(degraded) for degraded in response.degraded)
         return passages
 
-    def ingest(self, documents: Iterable[NewDocument], *, timeout: float | None = None) -> Iterator[Acknowledgement]:
+    def ingest(
+        self, documents: Iterable[NewDocument], *, timeout: float | None = None
+    ) -> Generator[Acknowledgement, None, None]:
         """Store many documents; yields what became of each, in the order in which they are done.
 
         Keeps a bounded number in flight and pauses when the server asks for it. Leaving early cancels: what was
@@ -195,7 +200,9 @@ class Client:
             )
         )
         with _typed_errors():
-            response = self._documents.UpsertDocument(request, timeout=timeout, metadata=self._metadata)
+            response = self._documents.UpsertDocument(
+                request, timeout=deadline("UpsertDocument", timeout), metadata=self._metadata
+            )
         self._session.wrote(collection_name(collection), response.watermark)
         return written_from(document, response)
 
@@ -210,7 +217,9 @@ class Client:
         """Delete a document; it answers nothing any more. Returns the watermark of the deletion."""
         request = ingest_service_pb2.DeleteDocumentRequest(name=document_name(collection, document), version=version)
         with _typed_errors():
-            response = self._documents.DeleteDocument(request, timeout=timeout, metadata=self._metadata)
+            response = self._documents.DeleteDocument(
+                request, timeout=deadline("DeleteDocument", timeout), metadata=self._metadata
+            )
         self._session.wrote(collection_name(collection), response.watermark)
         return response.watermark
 
@@ -218,7 +227,9 @@ class Client:
         """A document's fields."""
         request = ingest_service_pb2.GetDocumentRequest(name=document_name(collection, document))
         with _typed_errors():
-            response = self._documents.GetDocument(request, timeout=timeout, metadata=self._metadata)
+            response = self._documents.GetDocument(
+                request, timeout=deadline("GetDocument", timeout), metadata=self._metadata
+            )
         return document_from(response.document)
 
     def list_documents(
@@ -232,7 +243,9 @@ class Client:
         request = ingest_service_pb2.ListDocumentsRequest(parent=collection_name(collection), filter=filter or "")
         while True:
             with _typed_errors():
-                response = self._documents.ListDocuments(request, timeout=timeout, metadata=self._metadata)
+                response = self._documents.ListDocuments(
+                    request, timeout=deadline("ListDocuments", timeout), metadata=self._metadata
+                )
             yield from (document_from(document) for document in response.documents)
             if not response.next_page_token:
                 return

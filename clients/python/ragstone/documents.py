@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from ragstone.errors import RagstoneError, from_status
+from ragstone.errors import InternalError, RagstoneError, from_status
 from ragstone.metadata import Metadata, Value, from_wire
 from ragstone.v1 import document_pb2, ingest_service_pb2
 
@@ -88,18 +88,26 @@ _OUTCOMES = {
 
 def written_from(document: str, wire: ingest_service_pb2.UpsertDocumentResponse) -> Written:
     """The reply to an upsert."""
-    return Written(document=document, outcome=_OUTCOMES[wire.outcome], version=wire.version, watermark=wire.watermark)
+    return Written(document=document, outcome=_outcome(wire.outcome), version=wire.version, watermark=wire.watermark)
 
 
 def acknowledgement_from(document: str, wire: ingest_service_pb2.Acknowledgement) -> Acknowledgement:
     """One acknowledgement of a stream."""
+    failed = wire.HasField("error")
     return Acknowledgement(
         document=document,
-        outcome=_OUTCOMES.get(wire.outcome, Outcome.FAILED),
+        outcome=Outcome.FAILED if failed else _outcome(wire.outcome),
         version=wire.version,
         watermark=wire.watermark,
-        error=from_status(wire.error) if wire.HasField("error") else None,
+        error=from_status(wire.error) if failed else None,
     )
+
+
+def _outcome(wire: ingest_service_pb2.WriteOutcome.ValueType) -> Outcome:
+    """One that is newer than this client is a write all the same; none at all is not one."""
+    if wire == ingest_service_pb2.WRITE_OUTCOME_UNSPECIFIED:
+        raise InternalError("the server did not say what became of the document")
+    return _OUTCOMES.get(wire, Outcome.STORED)
 
 
 def document_from(wire: document_pb2.Document) -> Document:

@@ -1,9 +1,11 @@
 """What can fail, by the gRPC status, each with the reason that the server gave."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS = "grpc-status-details-bin"
@@ -109,7 +111,8 @@ def from_rpc(error: RpcFailure) -> RagstoneError:
     """The typed error of a failed call."""
     for key, value in error.trailing_metadata() or ():  # type: ignore[attr-defined]
         if key == _DETAILS:
-            return from_status(status_pb2.Status.FromString(value))
+            with suppress(DecodeError):  # of something between us and the server
+                return from_status(status_pb2.Status.FromString(value))
     return _BY_CODE.get(error.code(), RagstoneError)(error.details() or error.code().name)
 
 

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ragstone.errors import InternalError
 from ragstone.passages import (
     Abstention,
     Answer,
     Citation,
+    Degraded,
+    FinishReason,
     Passage,
     Usage,
     abstention_from,
     citation_from,
+    degraded_from,
+    finish_reason_from,
     passage_from,
     usage_from,
 )
@@ -63,14 +68,6 @@ class AttemptDiscarded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Degraded:
-    """A stage was skipped or replaced."""
-
-    stage: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """Nothing was said for a while, and the stream is alive."""
 
@@ -84,6 +81,7 @@ class Completed:
     abstention: Abstention | None
     usage: Usage
     watermark: str
+    finish_reason: FinishReason
 
 
 Event: TypeAlias = (
@@ -109,7 +107,7 @@ def event_from(wire: query_service_pb2.QueryResponse) -> Event | None:
         case "attempt_discarded":
             return AttemptDiscarded(reason=wire.attempt_discarded.reason, next_model=wire.attempt_discarded.next_model)
         case "degraded":
-            return Degraded(stage=wire.degraded.stage, reason=wire.degraded.reason)
+            return degraded_from(wire.degraded)
         case "heartbeat":
             return Heartbeat()
         case "completed":
@@ -125,6 +123,7 @@ def _completed(wire: query_service_pb2.Completed) -> Completed:
         abstention=abstention_from(wire),
         usage=usage_from(wire.usage),
         watermark=wire.watermark,
+        finish_reason=finish_reason_from(wire),
     )
 
 
@@ -133,6 +132,7 @@ class AnswerBuilder:
 
     def __init__(self) -> None:
         self._passages: tuple[Passage, ...] = ()
+        self._degraded: list[Degraded] = []
         self._completed: Completed | None = None
 
     def add(self, event: Event) -> None:
@@ -140,14 +140,16 @@ class AnswerBuilder:
         match event:
             case Evidence(passages=passages):
                 self._passages = passages
+            case Degraded():
+                self._degraded.append(event)
             case Completed():
                 self._completed = event
 
     def answer(self) -> Answer:
-        """The answer, after the last event."""
+        """The answer, after the last event. Raises `InternalError` where the stream ended without one."""
         completed = self._completed
         if completed is None:
-            raise RuntimeError("the stream ended without a terminal event")
+            raise InternalError("the stream ended without a terminal event")
         return Answer(
             text=completed.text,
             citations=completed.citations,
@@ -155,4 +157,6 @@ class AnswerBuilder:
             abstention=completed.abstention,
             usage=completed.usage,
             watermark=completed.watermark,
+            finish_reason=completed.finish_reason,
+            degraded=tuple(self._degraded),
         )

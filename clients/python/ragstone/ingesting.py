@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
 from ragstone.documents import Acknowledgement, NewDocument, acknowledgement_from
-from ragstone.errors import RagstoneError
+from ragstone.errors import InternalError
 from ragstone.requests import collection_name, steps
 from ragstone.session import Session
 from ragstone.v1 import ingest_service_pb2
@@ -20,26 +20,32 @@ class Ledger:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._documents: dict[int, NewDocument] = {}
+        self._names: dict[int, tuple[str, str]] = {}  # without the contents, which may be large
         self._last = 0
         self._resume_at = 0.0
 
     def enter(self, document: NewDocument) -> Iterator[ingest_service_pb2.IngestRequest]:
         """The messages of the next document."""
         self._last += 1
-        self._documents[self._last] = document
+        self._names[self._last] = document.document, document.collection
         return steps(self._last, document)
 
     def take(self, response: ingest_service_pb2.IngestResponse) -> Acknowledgement | None:
-        """What a response acknowledges; None for a request to pause."""
+        """What a response acknowledges; None for a request to pause, and for what is newer than this client."""
         if response.WhichOneof("event") == "back_off":
             self._resume_at = time.monotonic() + response.back_off.delay.ToNanoseconds() / 1e9
             return None
+        if response.WhichOneof("event") != "acknowledgement":
+            return None
         wire = response.acknowledgement
-        document = self._documents.pop(wire.sequence)
-        acknowledgement = acknowledgement_from(document.document, wire)
+        if wire.sequence not in self._names:
+            raise InternalError(
+                f"the server acknowledged document {wire.sequence}, which it was not sent or had answered"
+            )
+        document, collection = self._names.pop(wire.sequence)
+        acknowledgement = acknowledgement_from(document, wire)
         if acknowledgement.watermark:
-            self._session.wrote(collection_name(document.collection), acknowledgement.watermark)
+            self._session.wrote(collection_name(collection), acknowledgement.watermark)
         return acknowledgement
 
     def pause(self) -> float:
@@ -48,8 +54,8 @@ class Ledger:
 
     def check(self) -> None:
         """Raise where the server ended the stream and left documents unanswered."""
-        if self._documents:
-            raise RagstoneError(f"the stream ended before {len(self._documents)} documents were acknowledged")
+        if self._names:
+            raise InternalError(f"the stream ended before {len(self._names)} documents were acknowledged")
 
 
 class Upload:

@@ -35,7 +35,7 @@ def _value(key: str, value: Value) -> document_pb2.MetadataValue:
             moment = Timestamp()
             moment.FromDatetime(value if value.tzinfo else value.astimezone())
             return document_pb2.MetadataValue(timestamp_value=moment)
-        case Sequence():
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             elements = [_value(key, element) for element in value]
             return document_pb2.MetadataValue(list_value=document_pb2.MetadataList(values=elements))
         case _:

@@ -16,6 +16,18 @@ class Abstention(StrEnum):
     """Nothing in the evidence answers the question."""
 
 
+class FinishReason(StrEnum):
+    """Why an answer ended."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    STOP = "STOP"
+    """It is complete."""
+    LENGTH = "LENGTH"
+    """It reached its limit of tokens."""
+    ABSTAINED = "ABSTAINED"
+    """There is no answer; the abstention says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One earlier turn of a conversation."""
@@ -53,10 +65,20 @@ class Passage:
     metadata: Mapping[str, Value]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degraded:
+    """A stage was skipped or replaced."""
+
+    stage: str
+    reason: str
+
+
 class Passages(list[Passage]):
-    """Passages, best first, and the watermark of the index that gave them."""
+    """Passages, best first, with the watermark of the index that gave them."""
 
     watermark: str = ""
+    degraded: tuple[Degraded, ...] = ()
+    """Stages that were skipped or replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +117,9 @@ class Answer:
     """None: the question was answered."""
     usage: Usage
     watermark: str
+    finish_reason: FinishReason
+    degraded: tuple[Degraded, ...]
+    """Stages that were skipped or replaced on the way to it."""
 
 
 def passage_from(wire: evidence_pb2.Passage) -> Passage:
@@ -134,6 +159,11 @@ def usage_from(wire: query_service_pb2.Usage) -> Usage:
     return Usage(input_tokens=wire.input_tokens, output_tokens=wire.output_tokens, estimated=wire.estimated)
 
 
+def degraded_from(wire: query_service_pb2.Degraded) -> Degraded:
+    """A stage that was skipped or replaced."""
+    return Degraded(stage=wire.stage, reason=wire.reason)
+
+
 def abstention_from(wire: query_service_pb2.Completed) -> Abstention | None:
     """None where the question was answered; a reason newer than this client is `UNSPECIFIED`."""
     if not wire.HasField("abstention"):
@@ -141,3 +171,10 @@ def abstention_from(wire: query_service_pb2.Completed) -> Abstention | None:
     names = {value: name for name, value in query_service_pb2.AbstentionReason.items()}
     name = names.get(wire.abstention.reason, "").removeprefix("ABSTENTION_REASON_")
     return Abstention(name) if name in Abstention.__members__ else Abstention.UNSPECIFIED
+
+
+def finish_reason_from(wire: query_service_pb2.Completed) -> FinishReason:
+    """Why an answer ended; a reason newer than this client is `UNSPECIFIED`."""
+    names = {value: name for name, value in query_service_pb2.FinishReason.items()}
+    name = names.get(wire.finish_reason, "").removeprefix("FINISH_REASON_")
+    return FinishReason(name) if name in FinishReason.__members__ else FinishReason.UNSPECIFIED

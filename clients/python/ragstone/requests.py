@@ -5,7 +5,9 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
+from ragstone.channel import MAX_MESSAGE_BYTES
 from ragstone.documents import NewDocument
+from ragstone.errors import InvalidArgument
 from ragstone.metadata import to_wire
 from ragstone.passages import Turn
 from ragstone.v1 import document_pb2, ingest_service_pb2, query_service_pb2
@@ -61,7 +63,7 @@ def _turn(turn: Turn | tuple[str, str]) -> query_service_pb2.Turn:
 
 
 def upsert(document: NewDocument) -> ingest_service_pb2.UpsertDocumentRequest:
-    """One document in one message."""
+    """One document in one message. Raises `InvalidArgument` where it is too large for that."""
     _check_content(document)
     request = ingest_service_pb2.UpsertDocumentRequest(
         name=document_name(document.collection, document.document), version=document.version, fields=_fields(document)
@@ -70,6 +72,12 @@ def upsert(document: NewDocument) -> ingest_service_pb2.UpsertDocumentRequest:
         request.text = document.text
     else:
         request.data = document.content or b""
+    if request.ByteSize() > MAX_MESSAGE_BYTES:
+        raise InvalidArgument(
+            f"document {document.document!r} is larger than one message may be; `ingest` sends it in parts",
+            reason="DOCUMENT_TOO_LARGE",
+            metadata={"limit_bytes": str(MAX_MESSAGE_BYTES)},
+        )
     return request
 
 

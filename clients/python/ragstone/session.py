@@ -21,6 +21,11 @@ class Session:
             if not same_epoch or watermark > known:
                 self._watermarks[collection] = watermark
 
+    def forget(self, collection: str) -> None:
+        """A collection is gone; one of the same name has watermarks of its own."""
+        with self._lock:
+            self._watermarks.pop(collection, None)
+
     def demanded(self, collection: str, min_watermark: str | None) -> str:
         """The token to send: the caller's own, or the session's."""
         if min_watermark != SESSION:

@@ -28,7 +28,9 @@ def read_docx(content: bytes, archive: Archive, out: TextBuilder) -> str | None:
     """
     title = title_of(archive, "docProps/core.xml")
     try:
-        result = mammoth.convert_to_html(io.BytesIO(content), convert_image=_no_image, style_map=_STYLES)
+        result = mammoth.convert_to_html(
+            io.BytesIO(content), convert_image=_no_image, style_map=_STYLES, external_file_access=False
+        )
     except (MemoryError, RecursionError):
         raise
     except Exception as error:

@@ -153,7 +153,7 @@ class Retrieve:
         request: RetrieveRequest,
         degradations: list[Degradation],
     ) -> tuple[FuseRequest, Position]:
-        """Both retrievers at once. Raises `StageFailed` where none of them answered."""
+        """Both retrievers at once. Raises `StageFailed` where none of them answered, `DeadlineExceeded` where none had the time."""
         limit = max(self._settings.candidates, 2 * self._top_k(request))
 
         def asked(text: str) -> SearchRequest:
@@ -165,6 +165,11 @@ class Retrieve:
         found = {DENSE: _take(dense, degradations), LEXICAL: _take(lexical, degradations)}
         answered = {name: hits for name, hits in found.items() if hits is not None}
         if not answered:
+            deadline = request.context.deadline
+            if deadline is not None and self._clock.monotonic() >= deadline:
+                raise DeadlineExceeded(
+                    "the retrievers did not answer in time", metadata={"stage": f"{DENSE},{LEXICAL}"}
+                )
             raise StageFailed("neither retriever answered", metadata={"stage": f"{DENSE},{LEXICAL}"})
         fuse = FuseRequest(context=request.context, hits={name: hits.hits for name, hits in answered.items()})
         return fuse, min(hits.position for hits in answered.values())
