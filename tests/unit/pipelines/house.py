@@ -1,0 +1,141 @@
+"""The pipelines over stages in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ragstone_server.catalog.catalog import Catalog, WriteReceipt
+from ragstone_server.indexing.collection_index import IndexKinds
+from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.pipelines.events import QueryEvent
+from ragstone_server.pipelines.generate import Attempt, Generate
+from ragstone_server.pipelines.ingest import IngestDocument, IngestStages, Upload
+from ragstone_server.pipelines.packing import Packer
+from ragstone_server.pipelines.query import AnswerQuestion, QueryRequest
+from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest, RetrieveStages
+from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
+from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, RetrievalSettings
+from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, Generation, VersionScheme
+from ragstone_server.spi.metadata import MetadataValue
+from ragstone_server.spi.names import DocumentId, DocumentName
+from ragstone_server.testing.conformance.samples import CONTEXT
+from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
+from ragstone_server.testing.memory.chunker import MemoryChunker
+from ragstone_server.testing.memory.clock import MemoryClock
+from ragstone_server.testing.memory.context_filter import memory_context_filter
+from ragstone_server.testing.memory.embedder import MemoryEmbedder
+from ragstone_server.testing.memory.fuser import memory_fuser
+from ragstone_server.testing.memory.generator import MemoryGenerator
+from ragstone_server.testing.memory.parser import memory_parser
+from ragstone_server.testing.memory.rewriter import memory_rewriter
+from ragstone_server.testing.memory.views import MemoryLexicalIndex, MemoryVectorIndex
+from ragstone_server.wrappers.fallible import fallible
+
+SETTINGS = CollectionSettings(
+    description="", default_readers=DefaultReaders.TENANT, version_scheme=VersionScheme.NUMBER
+)
+
+
+@dataclass
+class House:
+    """Everything that answers. A test replaces a stage before it asks."""
+
+    store: MemoryCatalogStore
+    catalog: Catalog
+    indexes: Indexes
+    embedder: MemoryEmbedder
+    ingest: IngestDocument
+    clock: MemoryClock
+    stages: dict[str, Any]
+    generators: tuple[MemoryGenerator, ...]
+    skip: bool = True
+    retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
+    answer: AnswerSettings = field(default_factory=AnswerSettings)
+    generation: Generation | None = None
+
+    async def put(
+        self,
+        document: str,
+        text: str | bytes,
+        *,
+        version: int | None = None,
+        readers: frozenset[str] | None = None,
+        **metadata: MetadataValue,
+    ) -> WriteReceipt:
+        """Store a document."""
+        return await self.ingest(
+            Upload(
+                name=DocumentName(collection=CONTEXT.collection, document=DocumentId(document)),
+                content=text,
+                version=version,
+                title="",
+                uri="",
+                filename=None,
+                mime_type=None,
+                metadata=metadata,
+                readers=readers,
+            )
+        )
+
+    def _governed(self, name: str) -> Any:
+        return fallible(self.stages[name], name, skip=self.skip)
+
+    def _retrieve(self) -> Retrieve:
+        made = self.generation or Generation(embedder=self.embedder.fingerprint, chunker=MemoryChunker.fingerprint)
+        stages = RetrieveStages(
+            rewriter=self._governed("rewrite"),
+            dense=self._governed("dense"),
+            lexical=self._governed("lexical"),
+            fuser=fallible(self.stages["fuse"], "fuse", skip=False),
+            reranker=self._governed("rerank") if "rerank" in self.stages else None,
+        )
+        return Retrieve(self.catalog, self.indexes, stages, made, self.retrieval, self.clock)
+
+    async def ask(self, question: str, **options: Any) -> Retrieval:
+        """Retrieve."""
+        return await self._retrieve()(RetrieveRequest(**{"context": CONTEXT, "question": question, **options}))
+
+    async def events(self, question: str, **options: Any) -> list[QueryEvent]:
+        """Query."""
+        pipeline = AnswerQuestion(
+            self.catalog,
+            self._retrieve(),
+            self._governed("context_filter"),
+            Packer(self.store, self.embedder.tokenizer, self.answer.neighbours),
+            Generate(tuple(Attempt(model=g.model, generator=g) for g in self.generators)),
+            self.answer,
+        )
+        retrieve = RetrieveRequest(**{"context": CONTEXT, "question": question, **options})
+        request = QueryRequest(retrieve=retrieve, context_tokens=None, max_output_tokens=None)
+        return [event async for event in pipeline(request)]
+
+
+@asynccontextmanager
+async def open_house(folder: Path, settings: IngestSettings | None = None) -> AsyncIterator[House]:
+    """With the default collection, empty."""
+    store, clock, embedder = MemoryCatalogStore(), MemoryClock(), MemoryEmbedder()
+    await store.create_collection(CONTEXT.collection, SETTINGS, clock.now())
+    catalog = Catalog(store, clock)
+    kinds = IndexKinds(vector=MemoryVectorIndex(), lexical=MemoryLexicalIndex(), embedder=embedder)
+    quick = IndexingSettings(refresh_seconds=0.01, poll_seconds=0.05, retire_seconds=0.05)
+    async with Indexes(kinds, store, folder / "views", quick, clock).running() as indexes:
+        stages = IngestStages(parser=memory_parser, chunker=MemoryChunker(), embedder=embedder)
+        yield House(
+            store=store,
+            catalog=catalog,
+            indexes=indexes,
+            embedder=embedder,
+            ingest=IngestDocument(catalog, indexes, stages, settings or IngestSettings()),
+            clock=clock,
+            stages={
+                "rewrite": memory_rewriter,
+                "dense": dense_retriever(embedder),
+                "lexical": lexical_retriever,
+                "fuse": memory_fuser,
+                "context_filter": memory_context_filter,
+            },
+            generators=(MemoryGenerator(),),
+        )
