@@ -79,7 +79,7 @@ def test_a_follow_up_question_leans_on_the_turns_before_it(client: Client) -> No
 def test_leaving_a_stream_early_cancels_it(client: Client) -> None:
     events = client.query(QUESTION, collection="handbook")
     assert isinstance(next(events), Started)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert client.ask(QUESTION, collection="handbook").abstention is None
 
 

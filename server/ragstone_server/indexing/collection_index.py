@@ -50,7 +50,7 @@ class CollectionIndex:
             follower.nudge()
 
     async def wait_for(self, position: Position) -> None:
-        """Return when both views have passed the position."""
+        """Return when each view has passed the position, or cannot follow at present."""
         await asyncio.gather(*(follower.wait_for(position) for follower in self.followers.values()))
 
     @property

@@ -59,9 +59,9 @@ class Follower:
         self._nudged.set()
 
     async def wait_for(self, position: Position) -> None:
-        """Return when the view has passed the position; follow at once rather than at the next refresh."""
+        """Return when the view has passed the position, or cannot follow at present; follow at once, not at the next refresh."""
         async with self._moved:
-            while self._view.position < position:
+            while self._view.position < position and self.failure is None:
                 self._urgent.set()
                 self._nudged.set()
                 await self._moved.wait()
@@ -88,6 +88,7 @@ class Follower:
             except Exception as error:
                 self.failure = f"{type(error).__name__}: {error}"
                 logger.exception("view %s of collection %d cannot follow", self.name, self._collection)
+                await self._announce()
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE_S, pause * 2)
                 continue

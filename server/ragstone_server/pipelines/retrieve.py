@@ -131,19 +131,18 @@ class Retrieve:
 
     async def _wait(self, index: CollectionIndex, demanded: Position, context: RequestContext) -> list[Degradation]:
         """Wait for the views that can follow; one that cannot is not waited for, and declared."""
-        failing = [f for f in index.followers.values() if f.failure is not None and f.position < demanded]
-        following = [f for f in index.followers.values() if f not in failing]
         seconds = self._settings.watermark_wait_seconds
         if context.deadline is not None:
             seconds = context.deadline - self._clock.monotonic()
         try:
             async with asyncio.timeout(max(0.0, seconds)):
-                await asyncio.gather(*(follower.wait_for(demanded) for follower in following))
+                await index.wait_for(demanded)
         except TimeoutError as error:
             raise DeadlineExceeded(
                 "the index did not reach the demanded watermark in time", metadata={"stage": "watermark"}
             ) from error
-        return [Degradation(stage=f.name, reason="does not reach the demanded watermark at present") for f in failing]
+        behind = [follower for follower in index.followers.values() if follower.position < demanded]
+        return [Degradation(stage=f.name, reason="does not reach the demanded watermark at present") for f in behind]
 
     async def _search(
         self,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -261,7 +262,7 @@ def test_a_malformed_watermark_is_refused(token: str) -> None:
     "change", [{"epoch": "another"}, {"collection": CollectionKey(99)}, {"position": Position(10)}], ids=str
 )
 async def test_a_watermark_of_elsewhere_or_of_the_future_is_refused(
-    catalog: Catalog, collection: CollectionRecord, change: dict[str, object]
+    catalog: Catalog, collection: CollectionRecord, change: dict[str, Any]
 ) -> None:
     token = str(replace(catalog.watermark(collection, Position(0)), **change))
     with pytest.raises(InvalidWatermark):

@@ -93,6 +93,6 @@ def test_pieces_never_change_the_answer(pieces: list[str]) -> None:
 
 def test_text_is_held_back_only_while_it_could_become_a_marker() -> None:
     checker = CitationChecker(EVIDENCE)
-    assert [event for event in checker.feed("Nine")] == [Delta(text="Nine")]
+    assert list(checker.feed("Nine")) == [Delta(text="Nine")]
     assert list(checker.feed(" [1")) == []
     assert [type(event) for event in checker.feed("2] ")] == [Delta, Citation]

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def raising() -> object:
     ],
 )
 def test_a_broken_plugin_that_is_not_selected_is_a_row_and_a_warning(
-    plugin: object, error: str, caplog: pytest.LogCaptureFixture
+    plugin: Callable[[], object], error: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = point("good", "good", offering(ragstone_fusers=(provider("best"),)))
     found = discover([point("bad", "bad-plugins", plugin), good])
