@@ -54,7 +54,6 @@ lint: setup ## Check style, imports between rooms, types, and the contract.
 
 types: setup ## Check types, strictly.
 	@$(BIN)/mypy -p ragstone -p ragstone_server -p ragstone_plugins -p scripts
-	@$(BIN)/mypy tests
 
 format: setup ## Format code and contract.
 	@$(BIN)/ruff check --fix-only --quiet .

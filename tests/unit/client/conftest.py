@@ -40,7 +40,8 @@ class FakeServer(
     ingest_service_pb2_grpc.IngestServiceServicer,
     admin_service_pb2_grpc.AdminServiceServicer,
 ):
-    """Records what it is asked; `events`, `responses` and `ingest` say what it answers, `failures` what it fails with first."""
+    """Records what it is asked. `events`, `responses` and `ingest` say what it answers, `failures` what
+    it fails with first, `breaks` what a stream ends with."""
 
     def __init__(self) -> None:
         self.address = ""
@@ -50,7 +51,8 @@ class FakeServer(
         self.failures: list[tuple[grpc.StatusCode, bytes]] = []
         self.events: list[query_service_pb2.QueryResponse] = []
         self.endless = False
-        self.responses: dict[str, Message] = {}
+        self.breaks: status_pb2.Status | None = None
+        self.responses: dict[str, Message | Callable[[Any], Message]] = {}
         self.ingest: Callable[[Requests], Responses] = acknowledging
         self.left = threading.Event()
 
@@ -58,6 +60,12 @@ class FakeServer(
         """Fail the next calls."""
         code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
         self.failures += [(code, status.SerializeToString())] * times
+
+    def _abort(self, context: grpc.ServicerContext, status: status_pb2.Status) -> None:
+        self.fail(status)
+        code, details = self.failures.pop()
+        context.set_trailing_metadata((("grpc-status-details-bin", details),))
+        context.abort(code, "it failed")
 
     def _enter(self, request: Message | None, context: grpc.ServicerContext) -> None:
         context.add_callback(self.left.set)
@@ -75,6 +83,8 @@ class FakeServer(
     def Query(self, request: Any, context: Any) -> Iterator[query_service_pb2.QueryResponse]:
         self._enter(request, context)
         yield from self.events
+        if self.breaks is not None:
+            self._abort(context, self.breaks)
         while self.endless and context.is_active():
             yield query_service_pb2.QueryResponse(heartbeat=query_service_pb2.Heartbeat())
             self.left.wait(0.01)
@@ -102,7 +112,8 @@ def acknowledgement(sequence: int, **fields: Any) -> ingest_service_pb2.IngestRe
 def _unary(method: str, empty: type[Message]) -> Callable[[FakeServer, Any, Any], Message]:
     def call(self: FakeServer, request: Any, context: Any) -> Message:
         self._enter(request, context)
-        return self.responses.get(method, empty())
+        answer = self.responses.get(method, empty())
+        return answer(request) if callable(answer) else answer
 
     return call
 

@@ -54,7 +54,7 @@ class _Pages:
     def __init__(self) -> None:
         self.tokens: list[str] = []
 
-    def __call__(self, request: ingest_service_pb2.ListDocumentsRequest, _: object) -> object:
+    def __call__(self, request: ingest_service_pb2.ListDocumentsRequest) -> ingest_service_pb2.ListDocumentsResponse:
         self.tokens.append(request.page_token)
         n = len(self.tokens)
         return ingest_service_pb2.ListDocumentsResponse(
@@ -63,7 +63,7 @@ class _Pages:
 
 
 def test_pages_follow_each_other_as_they_are_needed(fake: FakeServer, client: Client) -> None:
-    pages = fake.ListDocuments = _Pages()  # type: ignore[method-assign]
+    pages = fake.responses["ListDocuments"] = _Pages()
     documents = client.list_documents(filter="year = 2025")
     assert next(documents).document == "d1"
     assert pages.tokens == [""]
@@ -72,7 +72,7 @@ def test_pages_follow_each_other_as_they_are_needed(fake: FakeServer, client: Cl
 
 
 async def test_pages_follow_each_other_for_asyncio(fake: FakeServer) -> None:
-    fake.ListDocuments = _Pages()  # type: ignore[method-assign]
+    fake.responses["ListDocuments"] = _Pages()
     async with AsyncClient(fake.address) as client:
         assert [d.document async for d in client.list_documents()] == ["d1", "d2", "d3"]
 

@@ -225,18 +225,20 @@ def test_a_response_that_is_newer_than_the_client_is_passed_over(
     assert len(list(client.ingest(documents(2)))) == 2
 
 
-class _Content(bytes):
-    """Bytes that a weak reference can follow."""
+class _Followed(NewDocument):
+    """A document that a weak reference can follow."""
+
+    __slots__ = ("__weakref__",)
 
 
 def test_contents_are_not_kept_until_the_acknowledgement() -> None:
-    content = _Content(b"large")
-    gone = weakref.ref(content)
+    document = _Followed(document="a", content=b"large")
+    followed = weakref.ref(document)
     ledger = Ledger(Session())
-    list(ledger.enter(NewDocument(document="a", content=content)))
-    del content
+    assert len(list(ledger.enter(document))) == 1
+    del document
     gc.collect()
-    assert gone() is None
+    assert followed() is None
 
 
 def test_a_large_document_arrives_whole(fake: FakeServer, client: Client, acknowledge: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from typing import Any
 
+import grpc
 import pytest
 
 from ragstone import (
@@ -131,12 +132,20 @@ async def test_a_cancelled_task_cancels_its_stream(fake: FakeServer) -> None:
         assert await asyncio.to_thread(fake.left.wait, 5)
 
 
-def test_an_error_in_the_middle_of_a_stream_is_typed(fake: FakeServer, client: Client) -> None:
+def test_p5_an_error_in_the_middle_of_a_stream_is_typed_and_comes_after_the_events(
+    fake: FakeServer, client: Client, fail_with: Any
+) -> None:
     fake.events = stream()
-    fake.events[-1] = None  # type: ignore[call-overload] - a message that cannot be sent ends the stream with an error
-    seen: list[object] = []
-    with pytest.raises((Unavailable, InternalError)):
-        seen.extend(client.query("When?"))
+    fake.breaks = fail_with(grpc.StatusCode.UNAVAILABLE, "STAGE_FAILED", stage="generator")
+    seen = []
+    with pytest.raises(Unavailable) as error:
+        for event in client.query("When?"):
+            seen.append(event)  # noqa: PERF402 - what came before the error counts
+    assert len(seen) == len(fake.events)
+    assert (error.value.reason, error.value.metadata) == ("STAGE_FAILED", {"stage": "generator"})
+    assert len(fake.requests) == 1  # a stream that has begun is not tried again
+    with pytest.raises(Unavailable):
+        client.ask("When?")
 
 
 def test_what_a_search_went_without_is_told(fake: FakeServer, client: Client) -> None:

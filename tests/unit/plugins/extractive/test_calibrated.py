@@ -19,9 +19,9 @@ from ragstone_server.spi.generator import Finished, FinishReason, Generator
 from ragstone_server.testing.conformance.generator import answer_text, collect, generate_request, numbered
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
 from ragstone_server.testing.memory.host import MemoryHost
+from tests.models import MODELS
 
-MODEL = Path(__file__).parents[4] / ".models" / "all-minilm-l6-v2"
-pytestmark = pytest.mark.skipif(not MODEL.is_dir(), reason="the model is not there")
+MODEL = MODELS / "all-minilm-l6-v2"
 
 HARBOUR = "# Harbour\n\nThe harbour of Nordvik was opened in 1911. It has three piers and a lighthouse."
 TRAVEL = "# Travel policy\n\nEmployees travel second class by rail. Flights need the consent of the head of department."

@@ -1,26 +1,25 @@
 """The real model where it can be had, and a tiny one with random weights."""
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from ragstone_plugins.onnx import sources
-from ragstone_plugins.onnx.errors import ModelSourceUnavailable
 from ragstone_plugins.onnx.fetch import pull
 from ragstone_plugins.onnx.lock import locked
 from ragstone_plugins.onnx.manifest import ModelManifest
 from ragstone_plugins.onnx.model import OnnxModel
 from ragstone_plugins.onnx.progress import silent
 from ragstone_plugins.onnx.settings import DEFAULT_MODEL
+from tests.models import MODELS
 from tests.unit.plugins.onnx import tiny
 
 
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
     """Where models stay between runs."""
-    return Path(os.environ.get("RAGSTONE_MODELS_DIR", Path(__file__).parents[4] / ".models"))
+    return MODELS
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +27,7 @@ def real(models_dir: Path) -> OnnxModel:
     """all-MiniLM-L6-v2, pulled once."""
     directory = models_dir / DEFAULT_MODEL
     if not directory.exists() or ModelManifest.read(directory) is None:
-        try:
-            pull(sources.DEFAULT_SOURCE, directory)
-        except ModelSourceUnavailable as error:
-            pytest.skip(error.message)
+        pull(sources.DEFAULT_SOURCE, directory)
     return OnnxModel.open(directory)
 
 
@@ -47,8 +43,6 @@ def real_checkpoint(models_dir: Path) -> Path:
             work.mkdir()
             try:
                 sources.fetch(sources.DEFAULT_SOURCE, work, silent).rename(directory)
-            except ModelSourceUnavailable as error:
-                pytest.skip(error.message)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     return directory
