@@ -13,16 +13,12 @@ import pytest
 from ragstone import AsyncClient, Client
 from ragstone_server.app.configuration import parse_configuration
 from ragstone_server.cli.main import main
-from ragstone_server.spi.names import DEFAULT_COLLECTION
 from ragstone_server.transport.convert.filters import parse_filter
 from tests.contract.test_meta import ROOT, committed
 from tests.served import Served
 
-PAGES = [path for path in committed("*.md") if "requirements" not in path.parts]
-HANDBOOK_PAGES = {path for path in PAGES if "handbook" in path.parts}
-OURS = [path for path in PAGES if path not in HANDBOOK_PAGES]
-LATER = {"overlap"}
-"""Plugins that a reader of the guide makes."""
+OURS = [path for path in committed("*.md") if "documents" not in path.parts and "sources" not in path.parts]
+"""All pages but those that are documents of the handbook."""
 
 
 def name(path: Path) -> str:
@@ -136,4 +132,3 @@ def test_the_first_snippet_runs_as_it_stands(page: str, server: Served, capsys: 
     printed = capsys.readouterr().out
     assert "The ferry to Nordvik leaves at nine." in printed
     assert "1 ferry" in printed
-    assert DEFAULT_COLLECTION == "default"

@@ -1,4 +1,4 @@
-"""The contract: complete, commented, enforced, fresh, and readable as ProtoJSON."""
+"""The contract: commented, fresh, compatible, and readable as ProtoJSON. Its rules are tried in `test_protos_rules.py`."""
 
 import ast
 import json
@@ -9,33 +9,23 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 from ragstone.protojson import to_json
 from ragstone.v1 import (
-    admin_service_pb2,
-    document_pb2,
     error_reason_pb2,
     evidence_pb2,
-    ingest_service_pb2,
     query_service_pb2,
 )
 from ragstone_server.spi import errors
-from ragstone_server.spi.errors import InvalidRequest, Reason, RequestError
+from ragstone_server.spi.errors import Reason, RequestError
 from ragstone_server.transport.grpc.status import CODES, to_status
-from ragstone_server.transport.grpc.validation import validate
 from scripts import protos
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SERVICES = (query_service_pb2, ingest_service_pb2, admin_service_pb2)
-NAME = "tenants/default/collections/default"
-DOCUMENT = f"{NAME}/documents/a/b"
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +182,7 @@ def _raised_metadata() -> Iterator[tuple[str, str, str]]:
                     if keyword.arg == "metadata" and isinstance(keyword.value, ast.Dict):
                         for key in keyword.value.keys:
                             assert isinstance(key, ast.Constant)
+                            assert isinstance(key.value, str)
                             yield f"{path.relative_to(ROOT)}:{node.lineno}", kinds[node.func.id].value, key.value
 
 
@@ -204,184 +195,6 @@ def test_the_metadata_of_a_reason_are_the_documented_ones(files: list[FileDescri
     raised = list(_raised_metadata())
     assert [place for place in raised if place[1:] not in documented] == []
     assert documented - {place[1:] for place in raised} == set()
-
-
-# Rules on every request.
-
-
-def _reachable(message: Descriptor, seen: set[str]) -> Iterator[FieldDescriptor]:
-    if message.full_name in seen or not message.full_name.startswith("ragstone."):
-        return
-    seen.add(message.full_name)
-    for field in message.fields:
-        yield field
-        if field.message_type is not None:
-            yield from _reachable(field.message_type, seen)
-
-
-UNBOUNDED = {
-    # Contents are bounded by the size of a message; the server's limit on documents is a setting.
-    "ragstone.v1.DocumentHeader.inline",
-    "ragstone.v1.DocumentHeader.text",
-    "ragstone.v1.UpsertDocumentRequest.data",
-    "ragstone.v1.UpsertDocumentRequest.text",
-    # Any number of the producer's own.
-    "ragstone.v1.IngestRequest.sequence",
-    # Output only; what a request says there is not looked at.
-    "ragstone.v1.Collection.document_count",
-    "ragstone.v1.Collection.watermark",
-    "ragstone.v1.Generation.embedder",
-    "ragstone.v1.Generation.chunker",
-}
-
-
-def test_every_field_of_a_request_that_has_a_size_has_a_rule() -> None:
-    requests = {m.input_type.full_name: m.input_type for module in SERVICES for m in _methods(module)}
-    fields = [f for request in requests.values() for f in _reachable(request, set())]
-    sized = {f.full_name: f for f in fields if f.cpp_type not in (f.CPPTYPE_BOOL, f.CPPTYPE_MESSAGE) or f.is_repeated}
-    sized = {name: f for name, f in sized.items() if not f.containing_type.GetOptions().map_entry}
-    assert {name for name, field in sized.items() if not _has_rule(field)} == UNBOUNDED
-
-
-def _methods(module: Any) -> Iterator[Any]:
-    for service in module.DESCRIPTOR.services_by_name.values():
-        yield from service.methods
-
-
-def _has_rule(field: FieldDescriptor) -> bool:
-    """Whether the options have extension 1159, `buf.validate.field`, known to this process or not."""
-    return b"\xba\x48" in field.GetOptions().SerializeToString()
-
-
-def _search(**fields: Any) -> query_service_pb2.QueryRequest:
-    return query_service_pb2.QueryRequest(search=query_service_pb2.Search(**{"question": "When?", **fields}))
-
-
-def _upsert(**fields: Any) -> ingest_service_pb2.UpsertDocumentRequest:
-    return ingest_service_pb2.UpsertDocumentRequest(**{"name": DOCUMENT, "text": "x", **fields})
-
-
-def _fields(**fields: Any) -> ingest_service_pb2.UpsertDocumentRequest:
-    return _upsert(fields=document_pb2.DocumentFields(**fields))
-
-
-def _step(**action: Any) -> ingest_service_pb2.IngestRequest:
-    return ingest_service_pb2.IngestRequest(sequence=1, **action)
-
-
-VALUE = document_pb2.MetadataValue
-TURN = query_service_pb2.Turn
-HEADER = ingest_service_pb2.DocumentHeader
-USER = query_service_pb2.ROLE_USER
-
-GOOD: list[Message] = [
-    _search(),
-    _search(question="x" * 8192, top_k=1000, collection=NAME, turns=[TURN(role=USER, text="x")] * 64),
-    query_service_pb2.RetrieveRequest(search=query_service_pb2.Search(question="When?")),
-    _upsert(),
-    _upsert(text="", version=1),
-    _upsert(name=f"{NAME}/documents/" + "ü" * 256),
-    _fields(metadata={"k": VALUE(list_value=document_pb2.MetadataList(values=[VALUE(bool_value=True)]))}),
-    _fields(readers=document_pb2.Readers()),
-    _step(header=HEADER(name=DOCUMENT, size_bytes=1)),
-    _step(part=ingest_service_pb2.ContentPart(data=bytes(4 * 1024 * 1024))),
-    _step(deletion=ingest_service_pb2.DocumentDeletion(name=DOCUMENT)),
-    ingest_service_pb2.DeleteDocumentRequest(name=DOCUMENT, version=2**62),
-    ingest_service_pb2.GetDocumentRequest(name=DOCUMENT),
-    ingest_service_pb2.ListDocumentsRequest(parent=NAME, page_size=1000),
-    admin_service_pb2.CreateCollectionRequest(collection=admin_service_pb2.Collection(name=NAME)),
-    admin_service_pb2.UpdateCollectionRequest(collection=admin_service_pb2.Collection(name=NAME)),
-    admin_service_pb2.GetCollectionRequest(name=NAME),
-    admin_service_pb2.DeleteCollectionRequest(name=NAME),
-    admin_service_pb2.ListCollectionsRequest(parent="tenants/default"),
-    admin_service_pb2.ListPluginsRequest(),
-    admin_service_pb2.GetStatusRequest(),
-]
-
-BAD: list[tuple[Message, str]] = [
-    (query_service_pb2.QueryRequest(), "search"),
-    (query_service_pb2.RetrieveRequest(), "search"),
-    (_search(question=""), "search.question"),
-    (_search(question=" \n"), "search.question"),
-    (_search(question="x" * 8193), "search.question"),
-    (_search(collection="default"), "search.collection"),
-    (_search(collection=f"{NAME}/documents/a"), "search.collection"),
-    (_search(top_k=-1), "search.top_k"),
-    (_search(top_k=1001), "search.top_k"),
-    (_search(filter="x" * 8193), "search.filter"),
-    (_search(min_watermark="x" * 257), "search.min_watermark"),
-    (_search(turns=[TURN(role=USER, text="x")] * 65), "search.turns"),
-    (_search(turns=[TURN(role=USER, text="x"), TURN(text="x")]), "search.turns[1].role"),
-    (_search(turns=[TURN(role=99, text="x")]), "search.turns[0].role"),
-    (_search(turns=[TURN(role=USER)]), "search.turns[0].text"),
-    (_search(stage_options={str(i): {} for i in range(33)}), "search.stage_options"),
-    (_search(stage_options={"x" * 65: {}}), "search.stage_options"),
-    (query_service_pb2.QueryRequest(search=_search().search, context_tokens=-1), "context_tokens"),
-    (query_service_pb2.QueryRequest(search=_search().search, max_output_tokens=100_001), "max_output_tokens"),
-    (ingest_service_pb2.UpsertDocumentRequest(name=DOCUMENT), "content"),
-    (_upsert(name=""), "name"),
-    (_upsert(name="a"), "name"),
-    (_upsert(name=f"{NAME}/documents/"), "name"),
-    (_upsert(name=f"{NAME}/documents/a\nb"), "name"),
-    (_upsert(name=f"{NAME}/documents/a\x7f"), "name"),
-    (_upsert(name=f"{NAME}/documents/{'x' * 800}"), "name"),
-    (_upsert(version=0), "version"),
-    (_fields(title="x" * 1025), "fields.title"),
-    (_fields(uri="x" * 2049), "fields.uri"),
-    (_fields(filename="x" * 1025), "fields.filename"),
-    (_fields(mime_type="x" * 256), "fields.mime_type"),
-    (_fields(metadata={"": VALUE(bool_value=True)}), "fields.metadata"),
-    (_fields(metadata={str(i): VALUE(bool_value=True) for i in range(257)}), "fields.metadata"),
-    (_fields(metadata={"k": VALUE()}), "fields.metadata"),
-    (_fields(metadata={"k": VALUE(number_value=float("nan"))}), "fields.metadata"),
-    (_fields(metadata={"k": VALUE(string_value="ü" * 32769)}), "fields.metadata"),
-    (_fields(readers=document_pb2.Readers(principals=[""])), "fields.readers.principals"),
-    (_fields(readers=document_pb2.Readers(principals=["x"] * 1001)), "fields.readers.principals"),
-    (ingest_service_pb2.IngestRequest(sequence=1), "action"),
-    (_step(header=HEADER(name=DOCUMENT)), "header.content"),
-    (_step(header=HEADER(name=DOCUMENT, size_bytes=0)), "header.size_bytes"),
-    (_step(part=ingest_service_pb2.ContentPart()), "part.data"),
-    (_step(part=ingest_service_pb2.ContentPart(data=bytes(4 * 1024 * 1024 + 1))), "part.data"),
-    (_step(deletion=ingest_service_pb2.DocumentDeletion(name="a")), "deletion.name"),
-    (ingest_service_pb2.DeleteDocumentRequest(name="a"), "name"),
-    (ingest_service_pb2.DeleteDocumentRequest(name=DOCUMENT, version=-1), "version"),
-    (ingest_service_pb2.GetDocumentRequest(name=NAME), "name"),
-    (ingest_service_pb2.ListDocumentsRequest(), "parent"),
-    (ingest_service_pb2.ListDocumentsRequest(parent=NAME, page_size=-1), "page_size"),
-    (ingest_service_pb2.ListDocumentsRequest(parent=NAME, page_token="x" * 1025), "page_token"),
-    (admin_service_pb2.CreateCollectionRequest(), "collection"),
-    (admin_service_pb2.CreateCollectionRequest(collection=admin_service_pb2.Collection(name="hr")), "collection.name"),
-    (
-        admin_service_pb2.UpdateCollectionRequest(
-            collection=admin_service_pb2.Collection(name=NAME, default_readers=9)  # type: ignore[arg-type]
-        ),
-        "collection.default_readers",
-    ),
-    (admin_service_pb2.GetCollectionRequest(), "name"),
-    (admin_service_pb2.DeleteCollectionRequest(name="hr"), "name"),
-    (admin_service_pb2.ListCollectionsRequest(parent=NAME), "parent"),
-    (admin_service_pb2.ListCollectionsRequest(parent="tenants/default", page_size=1001), "page_size"),
-]
-
-
-@pytest.mark.parametrize("request_", GOOD, ids=lambda m: m.DESCRIPTOR.name)
-def test_a_request_within_the_rules_passes(request_: Message) -> None:
-    validate(request_)
-
-
-@pytest.mark.parametrize(("request_", "field"), BAD, ids=lambda v: v if isinstance(v, str) else v.DESCRIPTOR.name)
-def test_a_request_that_breaks_a_rule_is_refused_at_its_field(request_: Message, field: str) -> None:
-    with pytest.raises(InvalidRequest) as error:
-        validate(request_)
-    named = [violation.field for violation in error.value.violations]
-    assert any(name.startswith(field) for name in named), (named, str(error.value))
-
-
-def test_every_request_is_tried() -> None:
-    requests = {m.input_type.full_name for module in SERVICES for m in _methods(module)}
-    assert {message.DESCRIPTOR.full_name for message in GOOD} == requests
-    without_rules = {"ragstone.v1.ListPluginsRequest", "ragstone.v1.GetStatusRequest"}  # they have no fields
-    assert {message.DESCRIPTOR.full_name for message, _ in BAD} == requests - without_rules
 
 
 # ProtoJSON, as scripts read it.

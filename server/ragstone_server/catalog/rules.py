@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from ragstone_server.spi.catalog_store import StoredVersion, VersionScheme
 from ragstone_server.spi.errors import DocumentNotFound, VersionSchemeMismatch, VersionStale
 
+MAX_VERSION = 2**63 - 1
+"""Of the contract and of the stores; after it nothing is newer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -40,7 +43,7 @@ def judge_upsert(
     if same_content and same_fields and requested in (None, last):
         return Verdict(write=False, version=last, keep_content=True)
     version = last + 1 if requested is None else requested
-    if stored is not None and version <= last:
+    if stored is not None and (version <= last or version > MAX_VERSION):
         raise _stale(version, stored)
     return Verdict(write=True, version=version, keep_content=same_content)
 

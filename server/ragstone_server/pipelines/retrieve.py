@@ -18,7 +18,7 @@ from ragstone_server.spi.errors import DeadlineExceeded, StageFailed
 from ragstone_server.spi.evidence import ScoredPassage
 from ragstone_server.spi.filters import Filter
 from ragstone_server.spi.fuser import DENSE, LEXICAL, FusedHit, FuseRequest
-from ragstone_server.spi.positions import PassageKey, Position
+from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.spi.reranker import Ranked, RerankRequest
 from ragstone_server.spi.rewriter import RewriteRequest, SearchText
 from ragstone_server.spi.stages import Stage
@@ -189,7 +189,7 @@ class Retrieve:
             batch = fused[begin : begin + wanted - len(passages)]
             begin += len(batch)
             stored = await self._catalog.read_passages(collection, [hit.key for hit in batch], visibility, as_of)
-            passages += _scored(batch, stored)
+            passages = _newest([*passages, *_scored(batch, stored)])
         return tuple(passages)
 
     async def _rerank(
@@ -239,6 +239,15 @@ def _take(outcome: Outcome[ResultT], degradations: list[Degradation]) -> ResultT
 
 def _rewrite(request: RetrieveRequest) -> RewriteRequest:
     return RewriteRequest(context=request.context, question=request.question, turns=request.turns)
+
+
+def _newest(passages: list[ScoredPassage]) -> list[ScoredPassage]:
+    """Where one view proposed a document's former content and another the new one, the new one alone."""
+    newest: dict[DocumentKey, int] = {}
+    for scored in passages:
+        key = scored.passage.document_key
+        newest[key] = max(newest.get(key, 0), scored.passage.version)
+    return [scored for scored in passages if scored.passage.version == newest[scored.passage.document_key]]
 
 
 def _scored(hits: tuple[FusedHit, ...], stored: Mapping[PassageKey, StoredPassage]) -> list[ScoredPassage]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone_server.catalog.rules import Verdict, judge_delete, judge_upsert
+from ragstone_server.catalog.rules import MAX_VERSION, Verdict, judge_delete, judge_upsert
 from ragstone_server.spi.catalog_store import StoredVersion, VersionScheme
 from ragstone_server.spi.errors import DocumentNotFound, VersionSchemeMismatch, VersionStale
 from ragstone_server.spi.positions import DocumentKey
@@ -19,6 +19,7 @@ def write(version: int, *, keep: bool = False) -> Verdict:
     return Verdict(write=True, version=version, keep_content=keep)
 
 
+LAST = StoredVersion(version=MAX_VERSION, deleted=False, content_hash=SAME, document_key=DocumentKey(1))
 NOTHING = Verdict(write=False, version=5, keep_content=True)
 
 
@@ -40,6 +41,8 @@ NOTHING = Verdict(write=False, version=5, keep_content=True)
         (STORED, 5, SAME, True, NOTHING),
         (STORED, 5, SAME, False, VersionStale),
         (STORED, 4, SAME, True, VersionStale),
+        # After the greatest version nothing is newer.
+        (LAST, None, OTHER, False, VersionStale),
         # A fence keeps out what comes late.
         (FENCE, None, SAME, True, write(6)),
         (FENCE, 6, OTHER, False, write(6)),

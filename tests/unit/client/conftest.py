@@ -130,7 +130,7 @@ for _module, _service in (
 
 @pytest.fixture
 def fake() -> Iterator[FakeServer]:
-    fake = FakeServer()
+    fake = FakeServer()  # type: ignore[abstract]  # its methods are set below the class
     server = grpc.server(futures.ThreadPoolExecutor(8))
     query_service_pb2_grpc.add_QueryServiceServicer_to_server(fake, server)
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(fake, server)

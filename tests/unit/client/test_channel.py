@@ -28,6 +28,8 @@ def test_a_deadline_reaches_the_server(fake: FakeServer, client: Client) -> None
 def test_the_caller_may_wait_longer_than_the_method_does_by_itself(fake: FakeServer, client: Client) -> None:
     client.retrieve("x", timeout=600)
     assert fake.seconds[0] > 500
+    # gRPC would end the call at a timeout of the service config, whatever the caller said and without a word to the server.
+    assert all("timeout" not in config for config in service_config()["methodConfig"])
 
 
 async def test_deadlines_for_asyncio(fake: FakeServer) -> None:

@@ -27,7 +27,7 @@ from ragstone import (
 from ragstone.documents import document_from, written_from
 from ragstone.errors import InternalError, InvalidArgument
 from ragstone.events import event_from
-from ragstone.metadata import from_wire, to_wire
+from ragstone.metadata import Value, from_wire, to_wire
 from ragstone.passages import passage_from
 from ragstone.requests import PART_BYTES, collection_name, document_name, search, steps, upsert
 from ragstone.v1 import document_pb2, evidence_pb2, ingest_service_pb2, query_service_pb2
@@ -44,7 +44,7 @@ SEARCH: dict[str, Any] = {
 
 def test_metadata_come_back_as_they_were() -> None:
     when = datetime(2025, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
-    metadata = {
+    metadata: dict[str, Value] = {
         "kind": "ferry",
         "year": 2025,
         "share": 0.25,
@@ -230,7 +230,10 @@ def test_every_reason_of_the_contract_to_abstain_or_finish_has_its_name() -> Non
 
     assert names(query_service_pb2.AbstentionReason, "ABSTENTION_REASON_") == set(Abstention.__members__)
     assert names(query_service_pb2.FinishReason, "FINISH_REASON_") == set(FinishReason.__members__)
-    abstained = query_service_pb2.Completed(abstention=query_service_pb2.Abstention(reason=1), finish_reason=3)
+    abstained = query_service_pb2.Completed(
+        abstention=query_service_pb2.Abstention(reason=query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT),
+        finish_reason=query_service_pb2.FINISH_REASON_ABSTAINED,
+    )
     event = _event(completed=abstained)
     assert isinstance(event, Completed)
     assert (event.abstention, event.finish_reason) == (Abstention.NO_RELEVANT_CONTENT, FinishReason.ABSTAINED)

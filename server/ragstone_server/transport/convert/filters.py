@@ -39,20 +39,24 @@ def parse_filter(text: str) -> Filter | None:
     try:
         tree: Filter = _Tree().transform(_parser().parse(text))
     except UnexpectedCharacters as error:
-        raise _invalid(
-            error.column, f"{text[error.pos_in_stream or 0]!r} is not expected here; quote a value that has signs in it"
-        ) from error
+        found = f"{text[error.pos_in_stream or 0]!r} is not expected here; quote a value that has signs in it"
+        raise _invalid(_column(error.pos_in_stream), found) from error
     except UnexpectedToken as error:
         at_end = error.token.type == "$END"
         found = "the filter ends" if at_end else f"{str(error.token)!r} is not expected"
         expected = sorted({_WORDS[name] for name in error.accepts or error.expected if name in _WORDS})
-        column = len(text) + 1 if at_end else error.column
+        column = len(text) + 1 if at_end else _column(error.pos_in_stream)
         raise _invalid(column, f"{found}; expected {', '.join(expected)}") from error
     except (UnexpectedInput, VisitError) as error:
         if isinstance(error, VisitError) and isinstance(error.orig_exc, InvalidFilter):
             raise error.orig_exc from error
         raise _invalid(1, "does not parse") from error
     return tree
+
+
+def _column(offset: int | None) -> int:
+    """Counted through the whole filter, line ends included."""
+    return (offset or 0) + 1
 
 
 def _invalid(column: int, what: str) -> InvalidFilter:
@@ -125,5 +129,5 @@ class _Tree(Transformer[Token, Filter]):
         try:
             moment = datetime.fromisoformat(token)
         except ValueError as error:
-            raise _invalid(token.column or 1, f"{str(token)!r} is not a time of the calendar") from error
+            raise _invalid(_column(token.start_pos), f"{str(token)!r} is not a time of the calendar") from error
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -57,7 +57,12 @@ def _scalar_from(where: str, wire: document_pb2.MetadataValue) -> MetadataScalar
         case "bool_value":
             return wire.bool_value
         case "timestamp_value":
-            return _BEGIN + timedelta(microseconds=wire.timestamp_value.ToMicroseconds())
+            try:
+                return _BEGIN + timedelta(microseconds=wire.timestamp_value.ToMicroseconds())
+            except ValueError as error:
+                raise _invalid(
+                    where, "a timestamp lies in the years 1 to 9999, its nanos in 0 to 999,999,999"
+                ) from error
         case _:
             raise _invalid(where, "a value is a string, a number, a bool or a timestamp; a list holds no lists")
 

@@ -197,3 +197,5 @@ def _options(kind: str, wire: Struct, models: Mapping[str, type[BaseModel]]) -> 
             metadata={"stage": kind},
             violations=tuple(FieldViolation(field=p.where, description=p.what) for p in found),
         ) from error
+    except ValueError as error:  # of protobuf: NaN and infinity have no JSON
+        raise UnknownStageOption(f"stage_options.{kind}: a number is finite", metadata={"stage": kind}) from error

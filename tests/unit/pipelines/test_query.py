@@ -1,0 +1,88 @@
+"""The way of a question: evidence first, then the answer, and one end."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragstone_server.pipelines.events import Citation, Completed, Delta, EvidenceFound, QueryEvent, Started
+from ragstone_server.pipelines.settings import AnswerSettings
+from ragstone_server.spi.errors import StageFailed
+from ragstone_server.spi.generator import Abstention
+from ragstone_server.testing.memory.generator import MemoryGenerator
+from ragstone_server.wrappers.fallible import Degradation
+from tests.unit.pipelines.house import House, open_house
+
+FERRY = "The ferry to Nordvik leaves at nine."
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with open_house(tmp_path) as house:
+        yield house
+
+
+async def ask(house: House) -> list[QueryEvent]:
+    receipt = await house.put("ferry", FERRY)
+    return await house.events("When does the ferry to Nordvik leave?", min_watermark=str(receipt.watermark))
+
+
+def only(found: list[QueryEvent], kind: type) -> list[Any]:
+    return [event for event in found if isinstance(event, kind)]
+
+
+async def test_the_events_come_in_their_order_and_end_once(house: House) -> None:
+    found = await ask(house)
+    assert isinstance(found[0], Started)
+    assert isinstance(found[-1], Completed)
+    assert len(only(found, Completed)) == 1
+    first_delta = next(i for i, event in enumerate(found) if isinstance(event, Delta))
+    assert found.index(only(found, EvidenceFound)[0]) < first_delta
+
+
+async def test_a_citation_points_at_text_that_was_in_the_evidence(house: House) -> None:
+    found = await ask(house)
+    (citation,) = only(found, Citation)
+    (evidence,) = only(found, EvidenceFound)
+    assert citation.passage in evidence.passages
+    assert citation.range.of(found[-1].answer.text.encode()) == FERRY  # type: ignore[union-attr]
+
+
+async def test_the_generator_gets_the_question_the_search_text_and_the_budget(house: House) -> None:
+    house.answer = AnswerSettings(max_output_tokens=77)
+    await ask(house)
+    (request,) = house.generators[0].requests
+    assert request.question == request.search_text == "When does the ferry to Nordvik leave?"
+    assert request.max_output_tokens == 77
+    assert [passage.number for passage in request.evidence] == [1]
+
+
+async def test_an_empty_collection_abstains(house: House) -> None:
+    found = await house.events("Anything?")
+    assert only(found, EvidenceFound)[0].passages == ()
+    assert only(found, Completed)[0].abstention is Abstention.NO_RELEVANT_CONTENT
+
+
+async def test_without_the_context_filter_all_evidence_is_used_and_the_stream_says_so(house: House) -> None:
+    async def failing(request: object, /) -> Any:
+        raise OSError("secret detail")
+
+    house.stages["context_filter"] = failing
+    found = await ask(house)
+    assert Degradation(stage="context_filter", reason="failed and was skipped") in found
+    assert len(only(found, EvidenceFound)[0].passages) == 1
+    assert found.index(only(found, Degradation)[0]) < found.index(only(found, EvidenceFound)[0])
+
+
+async def test_a_failure_is_raised_and_never_answer_text(house: House) -> None:
+    house.generators = (MemoryGenerator((OSError("secret detail"),)),)
+    with pytest.raises(StageFailed, match="the generator failed"):
+        await ask(house)
+
+
+async def test_the_second_generator_answers_where_the_first_fails(house: House) -> None:
+    house.generators = (MemoryGenerator(("No", OSError())), MemoryGenerator(model="second"))
+    completed = (await ask(house))[-1]
+    assert isinstance(completed, Completed)
+    assert completed.answer.text == f"{FERRY} [1]"
