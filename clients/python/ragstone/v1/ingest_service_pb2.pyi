@@ -111,7 +111,7 @@ class ContentPart(_message.Message):
 
     DATA_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """The bytes: 1 to 4 MiB."""
+    """From 1 byte to 4 MiB, in the order of the content."""
     def __init__(
         self,
         *,
@@ -213,7 +213,9 @@ class Acknowledgement(_message.Message):
     version: _builtins.int
     """Version that is stored now."""
     watermark: _builtins.str
-    """A query that demands it sees the write."""
+    """A query that demands it sees the write. Opaque; tokens of one collection compare as text, and the greater is the
+    later, until the catalog is restored.
+    """
     @_builtins.property
     def error(self) -> _status_pb2.Status:
         """Why it failed; absent where it did not. The same status that the unary call gives."""
@@ -352,7 +354,9 @@ class UpsertDocumentResponse(_message.Message):
     version: _builtins.int
     """Version that is stored now."""
     watermark: _builtins.str
-    """A query that demands it sees the write."""
+    """A query that demands it sees the write. Opaque; tokens of one collection compare as text, and the greater is the
+    later, until the catalog is restored.
+    """
     def __init__(
         self,
         *,
