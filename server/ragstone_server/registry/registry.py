@@ -50,6 +50,7 @@ def check_selections(offers: Offers, selections: Mapping[str, Selection]) -> Non
     for kind in KINDS:
         selection = selections[kind.name]
         if selection.use == NONE and kind.optional:
+            problems += [Problem(where=f"{kind.name}.{key}", what="unknown setting") for key in selection.config]
             continue
         try:
             validated(offers.find(kind, selection.use).provider.config, selection.config, kind.name)

@@ -125,6 +125,15 @@ def test_only_an_optional_kind_may_be_none() -> None:
         check_selections(available, none)
 
 
+def test_a_kind_that_is_not_used_has_no_settings() -> None:
+    available = Offers(Offer(kind=kind, provider=provider("x"), distribution=NOWHERE) for kind in KINDS)
+    unused = {kind.name: Selection(use="x", config={}) for kind in KINDS} | {
+        "reranker": Selection(use="none", config={"weight": 1})
+    }
+    with pytest.raises(ConfigurationInvalid, match=r"reranker\.weight: unknown setting"):
+        check_selections(available, unused)
+
+
 async def test_needs_are_opened_first_given_and_closed_last() -> None:
     journal: list[str] = []
     available = offers(

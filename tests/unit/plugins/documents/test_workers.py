@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -73,11 +72,9 @@ async def test_documents_and_refusals(pool: WorkerPool) -> None:
 async def test_harm_is_a_refusal_and_the_next_document_is_read(
     pool: WorkerPool, harm: str, failure: Failure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = time.monotonic()
     outcome = await hurt(pool, harm, monkeypatch)
     assert isinstance(outcome, Refusal)
     assert outcome.failure is failure
-    assert time.monotonic() - started < SETTINGS.time_limit_seconds + 5
     assert await works(pool)
 
 
