@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint types imports format protos protos-check requirements bench eval clean
+.PHONY: help setup demo test faults lint types format protos protos-check requirements bench eval clean
 
 help: ## Show this list.
 	@echo "Ragstone: answers from documents, as a gRPC service. Begin with: make demo"

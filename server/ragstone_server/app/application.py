@@ -5,7 +5,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.data_directory import locked
-from ragstone_server.app.stages import Governor, open_context_filter, open_ingest_stages, open_retrieve_stages
+from ragstone_server.app.stages import (
+    Governor,
+    check_policies,
+    open_context_filter,
+    open_ingest_stages,
+    open_retrieve_stages,
+)
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
@@ -45,6 +51,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
     clock = SystemClock()
     offers = discover()
     check_selections(offers, configuration.selections)
+    check_policies(offers, configuration.policies)
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(locked(settings.data_dir))
         host = ServerHost(

@@ -119,7 +119,7 @@ class Retrieve:
                 found, as_of = await self._search(index, search, visibility, request, degradations)
                 fused = _take(await self._stages.fuser(found), degradations) or ()
                 passages = await self._read(collection, fused, visibility, as_of, self._top_k(request))
-            passages = await self._rerank(request, passages, degradations)
+            passages = await self._rerank(request.context, search.dense, passages, degradations)
         return Retrieval(
             collection=collection,
             search_text=search,
@@ -193,11 +193,15 @@ class Retrieve:
         return tuple(passages)
 
     async def _rerank(
-        self, request: RetrieveRequest, passages: tuple[ScoredPassage, ...], degradations: list[Degradation]
+        self,
+        context: RequestContext,
+        question: str,
+        passages: tuple[ScoredPassage, ...],
+        degradations: list[Degradation],
     ) -> tuple[ScoredPassage, ...]:
         if self._stages.reranker is None or not passages:
             return passages
-        asked = RerankRequest(context=request.context, question=request.question, passages=passages)
+        asked = RerankRequest(context=context, question=question, passages=passages)
         ranking = _take(await self._stages.reranker(asked), degradations)
         if ranking is None:
             return passages
