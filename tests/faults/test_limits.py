@@ -17,7 +17,8 @@ from tests.served import RAGSTONE, Served
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MiB."""
     if os.geteuid() != 0:
-        pytest.fail("mounting a small file system needs root; run the tests as root, or in a container")
+        reason = "mounting a small file system needs root"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     mounted = tmp_path / "small"
     mounted.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", mounted], check=True)
