@@ -12,7 +12,6 @@ from ragstone_server.indexing.collection_index import CollectionIndex, IndexKind
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.positions import CollectionKey, Position
 
 logger = logging.getLogger(__name__)
@@ -62,8 +61,8 @@ class Indexes:
     async def pin(self, collection: CollectionRecord) -> AsyncIterator[CollectionIndex]:
         """The collection's index, open as long as the context. Its generation is set: it has had a document."""
         opened = await self._opened(collection)
-        opened.pins += 1
         try:
+            await self._close_least_used()
             yield opened.index
         finally:
             opened.pins -= 1
@@ -100,6 +99,7 @@ class Indexes:
         }
 
     async def _opened(self, collection: CollectionRecord) -> _Open:
+        """Open and pinned, so that nobody closes it in between; the caller gives the pin back."""
         async with self._lock(collection.key):
             opened = self._open.get(collection.key)
             if opened is None:
@@ -109,7 +109,7 @@ class Indexes:
                 opened = _Open(context, await context.__aenter__())
                 self._open[collection.key] = opened
             self._open.move_to_end(collection.key)
-        await self._close_least_used()
+            opened.pins += 1
         return opened
 
     async def _close_least_used(self) -> None:
@@ -124,14 +124,15 @@ class Indexes:
         if opened is not None:
             try:
                 await opened.context.__aexit__(None, None, None)
-            except (RagstoneError, OSError):
+            except Exception:
                 logger.exception("the index of collection %d did not close cleanly", key)
 
     async def _open_by_name(self, collection: CollectionRecord) -> None:
         try:
             fresh = await self._store.collection(collection.name)
             if fresh.generation is not None:
-                (await self._opened(fresh)).index.nudge()
+                async with self.pin(fresh) as index:
+                    index.nudge()
         except Exception:
             logger.exception("the index of %s could not be opened", collection.name)
 

@@ -322,7 +322,7 @@ class UpdateCollectionRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which settings to change: `description`, `default_readers`. Empty: both."""
+        """Which settings to change: `description`, `default_readers`. Empty: those that are set."""
 
     def __init__(
         self,

@@ -60,12 +60,20 @@ class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
         self, request: admin_service_pb2.UpdateCollectionRequest, context: Context
     ) -> admin_service_pb2.UpdateCollectionResponse:
         """Change a collection."""
-        paths = list(request.update_mask.paths) or list(CHANGEABLE)
+        sent = [path for path in CHANGEABLE if getattr(request.collection, path)]
+        paths = list(request.update_mask.paths) or sent
         unknown = [path for path in paths if path not in CHANGEABLE]
         if unknown:
             what = f"{', '.join(unknown)} cannot be changed; these can: {', '.join(CHANGEABLE)}"
             raise InvalidRequest(
                 f"update_mask: {what}", violations=(FieldViolation(field="update_mask", description=what),)
+            )
+        if "default_readers" in paths and not request.collection.default_readers:
+            # Unset means the tenant where a collection is made; here it would open a closed one unasked.
+            what = "name the readers that documents without readers get"
+            raise InvalidRequest(
+                f"collection.default_readers: {what}",
+                violations=(FieldViolation(field="collection.default_readers", description=what),),
             )
         record = await self._store.collection(CollectionName.parse(request.collection.name))
         wanted = settings_from(request.collection)
