@@ -39,6 +39,7 @@ class Generate:
         for attempt, following in zip(self._attempts, (*self._attempts[1:], None), strict=True):
             yield AttemptStarted(model=attempt.model)
             checker = CitationChecker(request.evidence)
+            finished: Finished | None = None
             try:
                 async with attempt.generator(request) as events:
                     async for event in events:
@@ -49,10 +50,15 @@ class Generate:
                             case Finished():
                                 for checked in checker.finish():
                                     yield checked
-                                yield _completed(event, checker, watermark)
-                                return
-                raise StageFailed("the generator ended without an end", metadata={"stage": "generator"})
+                                finished = event
+                                break
+                if finished is None:
+                    raise StageFailed("the generator ended without an end", metadata={"stage": "generator"})
             except Exception as error:
+                if finished is not None:
+                    logger.warning("model %s did not close cleanly", attempt.model, exc_info=error)
+                    yield _completed(finished, checker, watermark)
+                    return
                 if following is None:
                     if isinstance(error, RequestError):
                         raise
@@ -60,6 +66,9 @@ class Generate:
                 logger.warning("model %s failed: %s", attempt.model, type(error).__name__, exc_info=error)
                 yield AttemptDiscarded(reason="the model failed", next_model=following.model)
                 yield Degradation(stage="generator", reason=f"failed and was replaced by {following.model}")
+            else:
+                yield _completed(finished, checker, watermark)
+                return
 
 
 def _completed(event: Finished, checker: CitationChecker, watermark: Watermark) -> Completed:
