@@ -222,3 +222,16 @@ def test_another_chunker_than_the_collection_was_indexed_with_is_refused(tmp_pat
             client.admin.create_collection("fresh")
             client.upsert_document("d", text="The gate opens at six.", collection="fresh")
             assert client.retrieve("gate", collection="fresh", min_watermark="session")
+
+
+def test_p4_an_update_without_a_mask_does_not_open_a_closed_collection(client: Client) -> None:
+    from ragstone.v1 import admin_service_pb2
+
+    client.admin.create_collection("shut", default_readers=admin_service_pb2.DEFAULT_READERS_NOBODY)
+    changed = client.admin._stub.UpdateCollection(
+        admin_service_pb2.UpdateCollectionRequest(
+            collection=admin_service_pb2.Collection(name="tenants/default/collections/shut", description="hello")
+        )
+    )
+    assert changed.collection.description == "hello"
+    assert changed.collection.default_readers == admin_service_pb2.DEFAULT_READERS_NOBODY
