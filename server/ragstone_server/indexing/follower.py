@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
+CLOSED = "closed"
 
 
 class Follower:
@@ -33,6 +34,7 @@ class Follower:
         """`texts` and `vectors` (the embedder's fingerprint) say what the view needs of a passage."""
         self.name = name
         self.failure: str | None = None
+        """Why it does not follow at present."""
         self._view = view
         self._store = store
         self._collection = collection
@@ -75,6 +77,9 @@ class Follower:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            # Nobody follows any more; who still waits would wait forever.
+            self.failure = CLOSED
+            await self._announce()
             await self._note_durable()
 
     async def _run(self) -> None:

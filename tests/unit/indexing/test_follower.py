@@ -204,3 +204,14 @@ async def test_who_waits_for_a_view_that_fails_is_let_go(bench: Bench) -> None:
     await within(waiting)
     assert follower.position == 0
     assert follower.failure is not None
+
+
+async def test_who_waits_is_let_go_when_the_follower_ends(bench: Bench) -> None:
+    follower = await bench.follow(SLOW)
+    waiting = asyncio.create_task(follower.wait_for(Position(1)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await bench.stack.aclose()
+    await within(waiting)
+    await within(asyncio.create_task(follower.wait_for(Position(1))))
+    assert (follower.position, follower.failure) == (0, "closed")
