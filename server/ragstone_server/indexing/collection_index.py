@@ -1,6 +1,5 @@
 """The open views of one collection, each with its follower."""
 
-import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from ragstone_server.indexing.follower import Follower
 from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.indexing.together import together
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import RagstoneError
@@ -51,7 +51,7 @@ class CollectionIndex:
 
     async def wait_for(self, position: Position) -> None:
         """Return when each view has passed the position, or cannot follow at present."""
-        await asyncio.gather(*(follower.wait_for(position) for follower in self.followers.values()))
+        await together(*(follower.wait_for(position) for follower in self.followers.values()))
 
     @property
     def durable(self) -> Position:

@@ -9,6 +9,7 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.indexing.collection_index import CollectionIndex
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.indexing.together import together
 from ragstone_server.observe.stage_times import StageTime, collected
 from ragstone_server.pipelines.settings import RetrievalSettings
 from ragstone_server.spi.catalog_store import CollectionRecord, DefaultReaders, Generation, StoredPassage
@@ -158,7 +159,7 @@ class Retrieve:
         def asked(text: str) -> SearchRequest:
             return SearchRequest(context=request.context, index=index, text=text, limit=limit, visibility=visibility)
 
-        dense, lexical = await asyncio.gather(
+        dense, lexical = await together(
             self._stages.dense(asked(search.dense)), self._stages.lexical(asked(search.lexical))
         )
         found = {DENSE: _take(dense, degradations), LEXICAL: _take(lexical, degradations)}

@@ -103,6 +103,28 @@ async def test_where_neither_retriever_answers_it_fails(house: House) -> None:
         await house.ask("ferry")
 
 
+async def test_a_retriever_that_fails_the_request_stops_the_other_and_is_told_as_it_is(house: House) -> None:
+    await fill(house)
+    house.skip = False
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def hanging(request: SearchRequest, /) -> Any:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def refusing(request: SearchRequest, /) -> Any:
+        await begun.wait()
+        raise OSError("secret detail")
+
+    house.stages |= {"dense": hanging, "lexical": refusing}
+    with pytest.raises(StageFailed, match="the lexical failed"):
+        await house.ask("ferry")
+    assert ended.is_set()
+
+
 async def test_without_a_rewriter_the_question_is_searched_as_it_is(house: House) -> None:
     mark = await fill(house)
     house.stages["rewrite"] = failing
