@@ -152,15 +152,15 @@ class AsyncClient:
         """Store many documents; yields what became of each, in the order in which they are done.
 
         Keeps a bounded number in flight and pauses when the server asks for it. Leaving early cancels: what was
-        acknowledged is stored, the rest may be.
+        acknowledged is stored, the rest may be. A document that cannot be sent, such as one with a lone surrogate, is
+        acknowledged as failed, and the others go on.
         """
         upload = AsyncUpload(documents, self._session)
         call = self._documents.Ingest(upload.requests(), timeout=timeout, metadata=self._metadata)
         try:
             with _typed_errors():
-                async for response in call:
-                    acknowledgement = upload.take(response)
-                    if acknowledgement is not None:
+                async with aclosing(upload.acknowledgements(call)) as acknowledgements:
+                    async for acknowledgement in acknowledgements:
                         yield acknowledgement
         finally:
             call.cancel()

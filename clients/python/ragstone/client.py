@@ -152,16 +152,14 @@ class Client:
         """Store many documents; yields what became of each, in the order in which they are done.
 
         Keeps a bounded number in flight and pauses when the server asks for it. Leaving early cancels: what was
-        acknowledged is stored, the rest may be.
+        acknowledged is stored, the rest may be. A document that cannot be sent, such as one with a lone surrogate, is
+        acknowledged as failed, and the others go on.
         """
         upload = Upload(documents, self._session)
         call = self._documents.Ingest(upload.requests(), timeout=timeout, metadata=self._metadata)
         try:
             with _typed_errors():
-                for response in call:
-                    acknowledgement = upload.take(response)
-                    if acknowledgement is not None:
-                        yield acknowledgement
+                yield from upload.acknowledgements(call)
         finally:
             upload.stop()
             call.cancel()

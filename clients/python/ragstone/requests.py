@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from ragstone.channel import MAX_MESSAGE_BYTES
@@ -72,17 +73,17 @@ def upsert(document: NewDocument) -> ingest_service_pb2.UpsertDocumentRequest:
         request.text = document.text
     else:
         request.data = document.content or b""
-    if request.ByteSize() > MAX_MESSAGE_BYTES:
-        raise InvalidArgument(
-            f"document {document.document!r} is larger than one message may be; `ingest` sends it in parts",
-            reason="DOCUMENT_TOO_LARGE",
-            metadata={"limit_bytes": str(MAX_MESSAGE_BYTES)},
-        )
+    _check_size(
+        request, f"document {document.document!r} is larger than one message may be; `ingest` sends it in parts"
+    )
     return request
 
 
 def steps(sequence: int, document: NewDocument) -> Iterator[ingest_service_pb2.IngestRequest]:
-    """The messages of one document in a stream; a large one travels in parts."""
+    """The messages of one document in a stream; a large one travels in parts.
+
+    All that a document can be refused for raises before the first message, so that none is sent in half.
+    """
     _check_content(document)
     header = ingest_service_pb2.DocumentHeader(
         name=document_name(document.collection, document.document), version=document.version, fields=_fields(document)
@@ -99,7 +100,9 @@ def steps(sequence: int, document: NewDocument) -> Iterator[ingest_service_pb2.I
         header.inline = content
     else:
         header.size_bytes = len(content)
-    yield ingest_service_pb2.IngestRequest(sequence=sequence, header=header)
+    first = ingest_service_pb2.IngestRequest(sequence=sequence, header=header)
+    _check_size(first, f"the fields of document {document.document!r} are larger than one message may be")
+    yield first
     if header.WhichOneof("content") == "size_bytes":
         for start in range(0, len(content), PART_BYTES):
             part = ingest_service_pb2.ContentPart(data=content[start : start + PART_BYTES])
@@ -109,6 +112,15 @@ def steps(sequence: int, document: NewDocument) -> Iterator[ingest_service_pb2.I
 def _check_content(document: NewDocument) -> None:
     if (document.text is None) == (document.content is None):
         raise ValueError(f"document {document.document!r} needs text or content, one of them")
+    if not isinstance(document.content, bytes | None):
+        raise TypeError(
+            f"the content of document {document.document!r} is a {type(document.content).__name__}, not bytes"
+        )
+
+
+def _check_size(message: Message, problem: str) -> None:
+    if message.ByteSize() > MAX_MESSAGE_BYTES:
+        raise InvalidArgument(problem, reason="DOCUMENT_TOO_LARGE", metadata={"limit_bytes": str(MAX_MESSAGE_BYTES)})
 
 
 def _fields(document: NewDocument) -> document_pb2.DocumentFields:
