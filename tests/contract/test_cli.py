@@ -1,6 +1,7 @@
 """Every command of the terminal over a real server: what it prints for people and for machines, and how it ends."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,31 @@ def test_ingest_tells_each_failure_and_ends_with_1(server: Served, tmp_path: Pat
         "rows.jsonl:3": "UNREADABLE",
         "missing.txt": "UNREADABLE",
     }
+    call(server, "delete", "tram")
+
+
+def test_what_utf_8_has_no_form_for_is_told_and_the_others_are_stored(server: Served, tmp_path: Path) -> None:
+    lines = [
+        '{"id": "tram", "text": "The tram leaves at ten."}',
+        '{"id": "half", "text": "a \\ud800 b"}',
+        '{"id": "\\udfff", "text": "x"}',
+        '{"id": "y", "text": "x", "title": "\\ud800"}',
+        '{"id": "z", "text": "x", "metadata": {"k": ["\\ud800"]}}',
+        '{"id": "t", "text": "x", "title": 7}',
+        '{"id": "n", "text": "x", "metadata": {"k": 1' + "0" * 5000 + "}}",
+        '{"id": "d", "text": "x", "metadata": ' + "[" * 100_000,
+        '{"id": "o", "text": "x", "metadata": {"k": 1' + "0" * 400 + "}}",
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    (tmp_path / os.fsdecode(b"\xff.txt")).write_text("A name that is not UTF-8.")
+    arguments = ["ingest", str(tmp_path / "rows.jsonl"), str(tmp_path), os.fsdecode(b"missing\xff")]
+    result = ragstone(*arguments, "--json", RAGSTONE_SERVER=server.address)
+    assert result.exit_code == 1, result.output
+    report = json.loads(result.stdout)
+    assert (report["stored"], report["unchanged"], report["failed"]) == (1, 1, 2 * 8 + 2)
+    assert [failure["reason"] for failure in report["failures"]].count("INVALID_REQUEST") == 2  # too large for a number
+    names = {failure["document"].rpartition("/")[2] for failure in report["failures"]}
+    assert names == {*(f"rows.jsonl:{line}" for line in range(2, 9)), "o", "\\udcff.txt", "missing\\udcff"}
     call(server, "delete", "tram")
 
 

@@ -15,6 +15,7 @@ class Unreadable:
     """Something that could not be read as a document."""
 
     document: str
+    """For people: what UTF-8 has no form for is escaped."""
     reason: str
 
 
@@ -32,7 +33,7 @@ def documents(paths: tuple[Path, ...], collection: str) -> Iterator[NewDocument 
         elif path.exists():
             yield from _file(path, path.name, collection)
         else:
-            yield Unreadable(str(path), "there is no such file or folder")
+            yield Unreadable(_shown(str(path)), "there is no such file or folder")
 
 
 def count(paths: tuple[Path, ...]) -> int:
@@ -43,6 +44,9 @@ def count(paths: tuple[Path, ...]) -> int:
 def _file(path: Path, document: str, collection: str) -> Iterator[NewDocument | Unreadable]:
     if path.suffix == ".jsonl":
         yield from _lines(path, collection)
+        return
+    if not _encodable(document):
+        yield Unreadable(_shown(document), "the name is not UTF-8")
         return
     try:
         content = path.read_bytes()
@@ -64,27 +68,43 @@ def _lines(path: Path, collection: str) -> Iterator[NewDocument | Unreadable]:
         with path.open("r", encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _line(f"{path.name}:{number}", line, collection)
+                    yield _line(f"{_shown(path.name)}:{number}", line, collection)
     except (OSError, UnicodeDecodeError) as error:
-        yield Unreadable(path.name, f"cannot be read ({error})")
+        yield Unreadable(_shown(path.name), f"cannot be read ({error})")
 
 
 def _line(where: str, line: str, collection: str) -> NewDocument | Unreadable:
     try:
         row: Any = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and lists in lists in lists
         return Unreadable(where, f"is not JSON ({error})")
     if not isinstance(row, dict):
         return Unreadable(where, "is not an object with id, title, text and metadata")
-    document, text = row.get("id", row.get("_id")), row.get("text")
+    document, text, title = row.get("id", row.get("_id")), row.get("text"), row.get("title") or None
     if document is None or not isinstance(text, str):
         return Unreadable(where, "needs `id` (or `_id`) and `text`")
+    if not isinstance(title, str | None):
+        return Unreadable(where, "`title` is text")
     metadata = row.get("metadata") or {}
     if not isinstance(metadata, dict) or not all(_fits(value) for value in metadata.values()):
         return Unreadable(where, "metadata is an object of strings, numbers, bools, and lists of them")
-    return NewDocument(
-        document=str(document), text=text, title=row.get("title") or None, metadata=metadata, collection=collection
-    )
+    if not _encodable(str(document), text, title or "", json.dumps(metadata, ensure_ascii=False)):
+        return Unreadable(where, "holds half a surrogate pair (\\ud800 to \\udfff), which no text in UTF-8 can")
+    return NewDocument(document=str(document), text=text, title=title, metadata=metadata, collection=collection)
+
+
+def _encodable(*texts: str) -> bool:
+    """Whether UTF-8 has a form for all of it; it has none for lone surrogates."""
+    try:
+        for text in texts:
+            text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _fits(value: object) -> bool:
