@@ -3,12 +3,15 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from click.testing import CliRunner, Result
 
+from ragstone.v1 import ingest_service_pb2, ingest_service_pb2_grpc
 from ragstone_server.cli.main import main
 from tests.served import Served
 
@@ -103,6 +106,34 @@ def test_what_utf_8_has_no_form_for_is_told_and_the_others_are_stored(server: Se
     names = {failure["document"].rpartition("/")[2] for failure in report["failures"]}
     assert names == {*(f"rows.jsonl:{line}" for line in range(2, 9)), "o", "\\udcff.txt", "missing\\udcff"}
     call(server, "delete", "tram")
+
+
+class _Dying(ingest_service_pb2_grpc.IngestServiceServicer):
+    """Stores one document, and is gone."""
+
+    def Ingest(self, request_iterator: Any, context: Any) -> Iterator[ingest_service_pb2.IngestResponse]:
+        yield ingest_service_pb2.IngestResponse(
+            acknowledgement=ingest_service_pb2.Acknowledgement(
+                sequence=next(request_iterator).sequence, outcome=ingest_service_pb2.WRITE_OUTCOME_STORED, version=1
+            )
+        )
+        context.abort(grpc.StatusCode.UNAVAILABLE, "the connection is gone")
+
+
+def test_what_was_stored_is_told_also_where_the_server_is_lost(folder: Path) -> None:
+    dying = grpc.server(futures.ThreadPoolExecutor(2))
+    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(_Dying(), dying)
+    address = f"127.0.0.1:{dying.add_insecure_port('127.0.0.1:0')}"
+    dying.start()
+    plain = ragstone("ingest", str(folder), "--server", address)
+    machine = ragstone("ingest", str(folder), "--server", address, "--json")
+    dying.stop(None).wait()
+    assert (plain.exit_code, plain.stdout) == (1, "1 stored, 0 unchanged, 0 failed\n")
+    assert (machine.exit_code, json.loads(machine.stdout)["stored"]) == (1, 1)
+    assert f"no server answers on {address}" in plain.stderr
+    assert f"no server answers on {address}" in machine.stderr
+    gone = ragstone("ingest", str(folder), "--server", NOBODY, "--json")
+    assert (gone.exit_code, gone.stdout) == (1, "")
 
 
 def test_ask_streams_the_answer_and_its_sources(server: Served) -> None:

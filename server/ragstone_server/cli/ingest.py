@@ -39,13 +39,23 @@ def ingest_command(paths: tuple[Path, ...], collection: str, no_wait: bool, serv
     """Store documents: files, folders with all below them, and .jsonl with one document a line.
 
     A line has `id` (or `_id`), `title`, `text` and `metadata`. Sending what is stored already costs little. Exit status 1 says
-    that a document failed.
+    that a document failed, or that the server was lost; what is reported as stored is stored.
     """
     report = Report()
-    with connected(server) as client:
-        _send(client, paths, collection, report, quiet=as_json)
-        if not no_wait and report.counts.total() > report.counts[Outcome.FAILED]:
-            client.retrieve("ready", top_k=1, collection=collection, min_watermark="session", timeout=600)
+    try:
+        with connected(server) as client:
+            _send(client, paths, collection, report, quiet=as_json)
+            if not no_wait and report.counts.total() > report.counts[Outcome.FAILED]:
+                client.retrieve("ready", top_k=1, collection=collection, min_watermark="session", timeout=600)
+    except BaseException:  # a server that is gone, or Ctrl-C: what was acknowledged until then is stored, and is told
+        if report.counts.total():
+            _tell(report, as_json=as_json)
+        raise
+    _tell(report, as_json=as_json)
+    sys.exit(1 if report.failures else 0)
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
     stored, unchanged = report.counts[Outcome.STORED], report.counts[Outcome.UNCHANGED]
     if as_json:
         print_json(
@@ -56,13 +66,12 @@ def ingest_command(paths: tuple[Path, ...], collection: str, no_wait: bool, serv
                 "failures": report.failures,
             }
         )
-    else:
-        click.echo(f"{stored} stored, {unchanged} unchanged, {len(report.failures)} failed")
-        for failure in report.failures[:SHOWN_FAILURES]:
-            click.echo(f"  {failure['document']}: {failure['message']} ({failure['reason']})", err=True)
-        if len(report.failures) > SHOWN_FAILURES:
-            click.echo(f"  and {len(report.failures) - SHOWN_FAILURES} more; --json lists them all", err=True)
-    sys.exit(1 if report.failures else 0)
+        return
+    click.echo(f"{stored} stored, {unchanged} unchanged, {len(report.failures)} failed")
+    for failure in report.failures[:SHOWN_FAILURES]:
+        click.echo(f"  {failure['document']}: {failure['message']} ({failure['reason']})", err=True)
+    if len(report.failures) > SHOWN_FAILURES:
+        click.echo(f"  and {len(report.failures) - SHOWN_FAILURES} more; --json lists them all", err=True)
 
 
 def _send(client: Client, paths: tuple[Path, ...], collection: str, report: Report, *, quiet: bool) -> None:
