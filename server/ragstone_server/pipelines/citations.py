@@ -1,15 +1,29 @@
-"""Checks citations while the answer streams (promise P6): `[3]` stays if there is a passage 3, and is removed if not."""
+"""Checks citations while the answer streams (promise P6): `[3]` stays if there is a passage 3, and is removed if not.
+
+Models also write `[1, 2]`, `[1-3]` and `[^1]`. Those become `[1][2]`, `[1][2][3]` and `[1]`, without the numbers that name no
+passage. What holds anything else, such as `[1.5, 2]`, `[2024-01-15]` or `[ 1 ]`, is text; so is a marker longer than `LONGEST`.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from ragstone_server.pipelines.events import Citation, Delta
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.ranges import ByteRange
 
-_MARKER = re.compile(r" ?\[(\d{1,4})\]")
-_UNFINISHED = re.compile(r" ?(?:\[\d{0,4})?$")
-"""End of a piece that may become a marker with the next one."""
+LONGEST = 32
+"""Characters of a marker with its brackets; no more of a stream is ever held back."""
+WIDEST = 32
+"""Numbers that a range may span; a wider one names no passages, and is not counted out."""
+
+_DASH = r" ?[-\u2010-\u2015\u2212] ?"
+_COMMA = r" ?[,;\uff0c\u3001] ?"
+_ITEM = rf"\^?\d+(?:{_DASH}\^?\d+)?"
+_MARKER = re.compile(rf"( ?)\[(?=[^\]]{{1,{LONGEST - 2}}}\])({_ITEM}(?:{_COMMA}{_ITEM})*)\]")
+_BEGUN = re.compile(rf"\[(?:{_ITEM}{_COMMA})*\^?(?:\d+ ?(?:{_DASH.removeprefix(' ?')}\^?(?:\d+ ?)?)?)?")
+"""What a marker can begin with."""
+_PARTS = re.compile(rf"(\d+)(?:{_DASH}\^?(\d+))?")
 
 
 class CitationChecker:
@@ -22,14 +36,14 @@ class CitationChecker:
         self._last_range = ByteRange(start=0, end=0)
         self.citations: list[Citation] = []
         self.invalid = 0
+        """Numbers that named no passage; a range that is too wide or runs backwards counts as one."""
         self.text = ""
         self._bytes = 0
 
     def feed(self, piece: str) -> Iterator[Delta | Citation]:
         """Check a further piece; its end is held back while it could be part of a marker."""
         text = self._held + piece
-        unfinished = _UNFINISHED.search(text)
-        cut = unfinished.start() if unfinished else len(text)
+        cut = _settled(text)
         self._held = text[cut:]
         yield from self._emit(text[:cut])
 
@@ -43,16 +57,19 @@ class CitationChecker:
         for marker in _MARKER.finditer(text):
             yield from self._say(text[begin : marker.start()])
             begin = marker.end()
-            passage = self._passages.get(int(marker[1]))
-            if passage is None:
-                self.invalid += 1
-                continue
-            supported = self._supported()
-            yield from self._say(marker[0])
-            self._sentence_start = self._bytes
-            citation = Citation(number=passage.number, passage=passage, range=supported)
-            self.citations.append(citation)
-            yield citation
+            space = marker[1]
+            for number in dict.fromkeys(chain.from_iterable(map(_numbers, _PARTS.finditer(marker[2])))):
+                passage = self._passages.get(number)
+                if passage is None:
+                    self.invalid += 1
+                    continue
+                supported = self._supported()
+                yield from self._say(f"{space}[{number}]")
+                space = ""
+                self._sentence_start = self._bytes
+                citation = Citation(number=number, passage=passage, range=supported)
+                self.citations.append(citation)
+                yield citation
         yield from self._say(text[begin:])
 
     def _say(self, text: str) -> Iterator[Delta]:
@@ -70,3 +87,16 @@ class CitationChecker:
             start = self._sentence_start + len(text[: len(text) - len(text.lstrip())].encode())
             self._last_range = ByteRange(start=start, end=start + len(stripped.encode()))
         return self._last_range
+
+
+def _settled(text: str) -> int:
+    """Up to where no further piece can change what the text means."""
+    opening = text.rfind("[", max(0, len(text) - LONGEST + 1))
+    end = opening if opening >= 0 and _BEGUN.fullmatch(text, opening) else len(text)
+    return end - text.endswith(" ", 0, end)
+
+
+def _numbers(part: re.Match[str]) -> range:
+    """The numbers of `2` or `2-4`; -1, which names no passage, for a range that is none."""
+    first, last = int(part[1]), int(part[2] or part[1])
+    return range(first, last + 1) if 0 <= last - first < WIDEST else range(-1, 0)

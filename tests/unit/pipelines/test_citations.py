@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone_server.pipelines.citations import CitationChecker
+from ragstone_server.pipelines.citations import LONGEST, CitationChecker
 from ragstone_server.pipelines.events import Citation, Delta
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.ranges import ByteRange
@@ -14,7 +14,7 @@ EVIDENCE = tuple(
     NumberedPassage(
         number=number, scored=scored(number, f"text {number}"), range=ByteRange(start=0, end=6), text="text"
     )
-    for number in (1, 2, 12)
+    for number in (1, 2, 3, 12)
 )
 
 
@@ -46,12 +46,62 @@ def test_a_citation_follows_its_marker_in_the_order_of_the_text() -> None:
     ]
 
 
-@pytest.mark.parametrize("marker", ["[3]", "[0]", "[0007]", " [9999]"])
+@pytest.mark.parametrize("marker", ["[4]", "[0]", "[0007]", " [9999]", " [2024]", "[12345]", "[^9]", f" [{'9' * 30}]"])
 def test_one_that_names_no_passage_is_removed_and_counted(marker: str) -> None:
     checker, _ = check(f"Nine{marker}. Ten [2].")
     assert checker.text == "Nine. Ten [2]."
     assert checker.invalid == 1
     assert cited(checker) == [(2, "Nine. Ten")]
+
+
+@pytest.mark.parametrize(
+    ("marker", "numbers", "invalid"),
+    [
+        ("[1, 2]", [1, 2], 0),
+        ("[1,2]", [1, 2], 0),
+        ("[1; 2]", [1, 2], 0),
+        ("[1 , 12]", [1, 12], 0),
+        ("[1-3]", [1, 2, 3], 0),
+        ("[1\u20133]", [1, 2, 3], 0),
+        ("[1 \u2014 2]", [1, 2], 0),
+        ("[1-2, 12]", [1, 2, 12], 0),
+        ("[1, 1-2]", [1, 2], 0),
+        ("[^1]", [1], 0),
+        ("[^1, ^2]", [1, 2], 0),
+        ("[01]", [1], 0),
+        ("[1\u30012]", [1, 2], 0),
+        ("[1, 7]", [1], 1),
+        ("[7, 1]", [1], 1),
+        ("[3-5]", [3], 2),
+        ("[7, 8]", [], 2),
+        ("[1-999999999]", [], 1),
+        ("[2-1]", [], 1),
+        ("[1, 2-999999999]", [1], 1),
+        ("[0-0]", [], 1),
+    ],
+)
+def test_groups_ranges_and_footnotes_become_markers_of_one_number(
+    marker: str, numbers: list[int], invalid: int
+) -> None:
+    markers = "".join(f"[{number}]" for number in numbers)
+    for space in ("", " "):
+        checker, events = check(f"Größe{space}{marker}. Ten [2].")
+        assert checker.text == f"Größe{space if numbers else ''}{markers}. Ten [2]."
+        assert cited(checker) == [*((number, "Größe") for number in numbers), (2, ". Ten" if numbers else "Größe. Ten")]
+        assert checker.invalid == invalid
+        assert "".join(event.text for event in events if isinstance(event, Delta)) == checker.text
+
+
+def test_each_citation_of_a_group_follows_its_own_marker() -> None:
+    _, events = check("Nine [1, 2].")
+    assert [event.text if isinstance(event, Delta) else event.number for event in events] == [
+        "Nine",
+        " [1]",
+        1,
+        "[2]",
+        2,
+        ".",
+    ]
 
 
 def test_two_markers_side_by_side_support_the_same() -> None:
@@ -65,14 +115,44 @@ def test_ranges_are_bytes_of_utf_8() -> None:
     assert checker.citations[0].range == ByteRange(start=0, end=len("Größe: 5 € — gut".encode()))
 
 
-@pytest.mark.parametrize("text", ["[1", "[", " ", "a [12345] b", "[x]", "[ 1 ]", "1]", "[[2]]", "[-1]", "[]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[1", "[", " ", "[x]", "[ 1 ]", "1]", "[[2]]", "[-1]", "[]", "[a]", "[1, a]", "[1.5, 2]", "[1, 2.5]"),
+        *(
+            "[1,]",
+            "[,1]",
+            "[1,,2]",
+            "[1-2-3]",
+            "[2024-01-15]",
+            "[1 2]",
+            "[^]",
+            "[^^1]",
+            "[^a]",
+            "[1, 2",
+            "[1-",
+            "[1, [x",
+        ),
+        f"[{'1' * 31}]",
+        f"[{'1, ' * 10}1]",
+    ],
+)
 def test_what_is_no_marker_stays_text(text: str) -> None:
     checker, _ = check(*text)
     assert checker.text == text
     assert checker.invalid == 0
 
 
-@pytest.mark.parametrize("text", ["Nine [1]. Ten [2][3]. Größe [12] €.", "a[1]b[77]c [", "[1][1] [2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nine [1]. Ten [2][3]. Größe [12] €.",
+        "a[1]b[77]c [",
+        "[1][1] [2",
+        "Nine [1, 2]. Ten [1-3; ^12], eleven [9 - 12] [12345][1",
+        "a [1, 2.5] [1-2-3] [^1] [^x] [1 [2] [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2] [7-1].",
+    ],
+)
 def test_every_cut_into_two_pieces_gives_the_same(text: str) -> None:
     whole, _ = check(text)
     for cut in range(len(text) + 1):
@@ -81,7 +161,7 @@ def test_every_cut_into_two_pieces_gives_the_same(text: str) -> None:
         assert all(event.text for event in events if isinstance(event, Delta))
 
 
-@given(st.lists(st.text("ab [1]29ü.", max_size=6), max_size=8))
+@given(st.lists(st.text("a [1]29ü.,-^", max_size=8), max_size=8))
 def test_pieces_never_change_the_answer(pieces: list[str]) -> None:
     whole, _ = check("".join(pieces))
     parts, events = check(*pieces)
@@ -96,3 +176,18 @@ def test_text_is_held_back_only_while_it_could_become_a_marker() -> None:
     assert list(checker.feed("Nine")) == [Delta(text="Nine")]
     assert list(checker.feed(" [1")) == []
     assert [type(event) for event in checker.feed("2] ")] == [Delta, Citation]
+
+
+@given(st.text("[129 ,-^;a", max_size=80))
+def test_p11_little_is_ever_held_back(text: str) -> None:
+    checker = CitationChecker(EVIDENCE)
+    for count, character in enumerate(text, 1):
+        list(checker.feed(character))
+        assert text.startswith(checker.text)
+        assert count - len(checker.text) <= LONGEST
+
+
+def test_a_piece_that_never_ends_a_marker_is_let_go() -> None:
+    checker = CitationChecker(EVIDENCE)
+    list(checker.feed("Nine [" + "1, " * 1000))
+    assert checker.text == "Nine [" + "1, " * 999 + "1,"
