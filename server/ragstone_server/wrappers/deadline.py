@@ -1,8 +1,8 @@
 """A stage gets a share of the time that the caller still waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol, TypeVar
 
 from ragstone_server.spi.clock import Clock
@@ -30,11 +30,8 @@ def with_deadline(
     """Stop the call with `DeadlineExceeded` when its share of the remaining time, or `timeout_s`, is over."""
 
     async def call(request: RequestT, /) -> ResultT:
-        try:
-            async with asyncio.timeout(_seconds(request.context, clock, share, timeout_s)):
-                return await stage(request)
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"the {name} did not end in time", metadata={"stage": name}) from error
+        allowance = _Allowance(name, clock, _seconds(request.context, clock, share, timeout_s))
+        return await allowance.spend(stage(request))
 
     return call
 
@@ -42,32 +39,51 @@ def with_deadline(
 def with_deadline_stream(
     stage: StreamStage[RequestT, ResultT], name: str, clock: Clock, share: float, timeout_s: float | None
 ) -> StreamStage[RequestT, ResultT]:
-    """Stop the stream likewise. Only the waiting for its next event is timed, never a slow reader."""
+    """Stop the stream likewise. Opening it and waiting for its next event are timed together, never a slow reader."""
 
-    async def timed(events: AsyncIterator[ResultT], seconds: float | None) -> AsyncIterator[ResultT]:
-        left = seconds
+    async def timed(events: AsyncIterator[ResultT], allowance: "_Allowance") -> AsyncIterator[ResultT]:
         while True:
-            began = clock.monotonic()
             try:
-                async with asyncio.timeout(left):
-                    event = await anext(events)
+                event = await allowance.spend(anext(events))
             except StopAsyncIteration:
                 return
-            except TimeoutError as error:
-                raise DeadlineExceeded(f"the {name} did not end in time", metadata={"stage": name}) from error
-            if left is not None:
-                left = max(0.0, left - (clock.monotonic() - began))
             yield event
 
     @asynccontextmanager
     async def opened(request: RequestT) -> AsyncIterator[AsyncIterator[ResultT]]:
-        async with stage(request) as events:
-            yield timed(events, _seconds(request.context, clock, share, timeout_s))
+        allowance = _Allowance(name, clock, _seconds(request.context, clock, share, timeout_s))
+        async with AsyncExitStack() as stack:
+            yield timed(await allowance.spend(stack.enter_async_context(stage(request))), allowance)
 
     def call(request: RequestT, /) -> AbstractAsyncContextManager[AsyncIterator[ResultT]]:
         return opened(request)
 
     return call
+
+
+class _Allowance:
+    """The seconds that a stage may still be waited for; None: as many as it needs."""
+
+    def __init__(self, name: str, clock: Clock, seconds: float | None) -> None:
+        self._name = name
+        self._clock = clock
+        self._left = seconds
+
+    async def spend(self, work: Awaitable[ResultT]) -> ResultT:
+        """Wait for a piece of the stage's work. Raises `DeadlineExceeded` where the allowance ends first."""
+        began = self._clock.monotonic()
+        timeout = asyncio.timeout(self._left)
+        try:
+            async with timeout:
+                return await work
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise  # the stage's own, of a socket perhaps: its failure, not the end of the caller's time
+            message = f"the {self._name} did not end in time"
+            raise DeadlineExceeded(message, metadata={"stage": self._name}) from error
+        finally:
+            if self._left is not None:
+                self._left = max(0.0, self._left - (self._clock.monotonic() - began))
 
 
 def _seconds(context: RequestContext, clock: Clock, share: float, timeout_s: float | None) -> float | None:
