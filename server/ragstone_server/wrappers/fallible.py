@@ -39,7 +39,10 @@ def fallible(
     skip: bool,
     replacement: tuple[str, Stage[RequestT, ResultT]] | None = None,
 ) -> Stage[RequestT, Outcome[ResultT]]:
-    """Turn a failure into a skip or a replacement. Without either it is raised as `StageFailed`, typed errors as they are."""
+    """Turn a failure into a skip or a replacement.
+
+    Without either, or where the replacement fails too, it is raised as `StageFailed`, typed errors as they are.
+    """
 
     async def call(request: RequestT, /) -> Outcome[ResultT]:
         try:
@@ -56,6 +59,11 @@ def fallible(
             return Outcome(result=None, degradation=Degradation(stage=name, reason=f"{why} and was skipped"))
         other, substitute = replacement
         degradation = Degradation(stage=name, reason=f"{why} and was replaced by {other}")
-        return Outcome(result=await substitute(request), degradation=degradation)
+        try:
+            return Outcome(result=await substitute(request), degradation=degradation)
+        except RequestError:
+            raise
+        except Exception as error:
+            raise StageFailed(f"the {name} failed, and {other} in its place", metadata={"stage": name}) from error
 
     return call

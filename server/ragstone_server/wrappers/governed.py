@@ -25,9 +25,20 @@ def governed(
     skip: bool,
     replacement: tuple[str, Stage[RequestT, ResultT]] | None = None,
 ) -> Stage[RequestT, Outcome[ResultT]]:
-    """Bound each try, stop it in time, try again, replace or skip what failed, and time the whole."""
+    """Bound each try, stop it in time, try again, replace or skip what failed, and time the whole.
+
+    A replacement has the same policy, with places of its own, and its share of the time that is left then.
+    """
+    if replacement is not None:
+        other, substitute = replacement
+        replacement = other, _tried(substitute, name, policy, clock)
+    tried = _tried(stage, name, policy, clock)
+    return timed(fallible(tried, name, skip=skip, replacement=replacement), name, clock)
+
+
+def _tried(stage: Stage[RequestT, ResultT], name: str, policy: StagePolicy, clock: Clock) -> Stage[RequestT, ResultT]:
     tried = stage if policy.concurrency is None else bounded(stage, policy.concurrency)
     tried = with_deadline(tried, name, clock, policy.deadline_share, policy.timeout_seconds)
     if policy.retries:
         tried = retried(tried, policy.retries, random.Random())  # noqa: S311 - jitter, not a secret
-    return timed(fallible(tried, name, skip=skip, replacement=replacement), name, clock)
+    return tried
