@@ -5,13 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.data_directory import locked
-from ragstone_server.app.stages import (
-    Governor,
-    check_policies,
-    open_context_filter,
-    open_ingest_stages,
-    open_retrieve_stages,
-)
+from ragstone_server.app.policies import check_policies
+from ragstone_server.app.stages import Governor, open_context_filter, open_ingest_stages, open_retrieve_stages
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes

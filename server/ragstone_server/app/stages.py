@@ -1,16 +1,14 @@
 """The pipelines' stages, opened and governed as the configuration says."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ragstone_server.app.configuration import Configuration
-from ragstone_server.config.errors import ConfigurationInvalid, Problem
+from ragstone_server.app.policies import SKIPPABLE
 from ragstone_server.pipelines.generate import Attempt
 from ragstone_server.pipelines.ingest import IngestStages
 from ragstone_server.pipelines.retrieve import RetrieveStages
 from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
-from ragstone_server.registry.offers import Offers
 from ragstone_server.registry.registry import Registry
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
@@ -33,31 +31,10 @@ from ragstone_server.wrappers.bounded import bounded_stream
 from ragstone_server.wrappers.deadline import WithContext, with_deadline_stream
 from ragstone_server.wrappers.fallible import Outcome
 from ragstone_server.wrappers.governed import governed
-from ragstone_server.wrappers.policy import FAIL, SKIP, StagePolicy
+from ragstone_server.wrappers.policy import FAIL, SKIP
 
 RequestT = TypeVar("RequestT", bound=WithContext)
 ResultT = TypeVar("ResultT")
-
-SKIPPABLE = frozenset({REWRITER.name, RERANKER.name, CONTEXT_FILTER.name, VECTOR_INDEX.name, LEXICAL_INDEX.name})
-"""Without these an answer is worse, but an answer; unless the operator says `on_failure = "fail"`."""
-
-
-REPLACEABLE = frozenset({REWRITER.name, FUSER.name, RERANKER.name, CONTEXT_FILTER.name, GENERATOR.name})
-"""Another provider of the kind may take over in the middle of a request."""
-
-
-def check_policies(offers: Offers, policies: Mapping[str, StagePolicy]) -> None:
-    """Refuse an `on_failure` that the kind of stage does not know. Raises `ConfigurationInvalid` with every problem."""
-    problems = []
-    for kind, policy in policies.items():
-        skip = (SKIP,) if kind in SKIPPABLE else ()
-        others = tuple(o.provider.name for o in offers if o.kind.name == kind) if kind in REPLACEABLE else ()
-        allowed = (FAIL, *skip, *others)
-        if policy.on_failure is not None and policy.on_failure not in allowed:
-            what = f"{policy.on_failure!r} does not fit; these do: {', '.join(allowed)}"
-            problems.append(Problem(where=f"{kind}.on_failure", what=what))
-    if problems:
-        raise ConfigurationInvalid(*problems)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +69,11 @@ class Governor:
             generators.append(await self.registry.open_other(GENERATOR, str(policy.on_failure)))
         attempts = []
         for generator in generators:
+            bound = generator if policy.concurrency is None else bounded_stream(generator, policy.concurrency)
+            # The deadline outside of the bound: waiting for a place takes of the caller's time too.
             stream = with_deadline_stream(
-                generator, GENERATOR.name, self.clock, policy.deadline_share, policy.timeout_seconds
+                bound, GENERATOR.name, self.clock, policy.deadline_share, policy.timeout_seconds
             )
-            if policy.concurrency is not None:
-                stream = bounded_stream(stream, policy.concurrency)
             attempts.append(Attempt(model=generator.model, generator=stream))
         return tuple(attempts)
 

@@ -17,7 +17,7 @@ def check_command(config: Path | None, server: str, as_json: bool) -> None:
     """Say what is wrong with a configuration, and where. Needs no server, and opens nothing."""
     from ragstone_server.app.configuration import Configuration, read_configuration
     from ragstone_server.app.listening import checked_address
-    from ragstone_server.app.stages import check_policies
+    from ragstone_server.app.policies import check_policies
     from ragstone_server.config.errors import ConfigurationInvalid
     from ragstone_server.registry.discovery import discover
     from ragstone_server.registry.registry import check_selections
