@@ -61,7 +61,9 @@ def read_configuration(file: Path | None, overrides: Mapping[str, Mapping[str, o
     """Read the file and the environment, `overrides` over both. Raises `ConfigurationInvalid` with every problem found."""
     tree = load(file)
     for section, values in (overrides or {}).items():
-        tree.setdefault(section, {}).update(values)
+        table = tree.setdefault(section, {})
+        if isinstance(table, dict):  # anything else is refused by the parsing, with its place
+            table.update(values)
     return parse_configuration(tree)
 
 
@@ -73,7 +75,8 @@ def parse_configuration(tree: Tree) -> Configuration:
         if section not in kinds and section not in SECTIONS:
             problems.append(Problem(where=section, what="unknown section"))
         elif not isinstance(values, dict):
-            problems.append(Problem(where=section, what=f"is a value; write a section [{section}]"))
+            what = "a list" if isinstance(values, list) else "a value"
+            problems.append(Problem(where=section, what=f"is {what}; write a section [{section}]"))
     if problems:
         raise ConfigurationInvalid(*problems)
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from ragstone_server.app.configuration import DEFAULT_PROVIDERS, parse_configuration, read_configuration
+from ragstone_server.app.configuration import DEFAULT_PROVIDERS, SECTIONS, parse_configuration, read_configuration
 from ragstone_server.app.listening import checked_address
+from ragstone_server.cli.serve import serve_command
 from ragstone_server.config.errors import ConfigurationInvalid
 from ragstone_server.registry.registry import Selection
 from ragstone_server.spi.kinds import KINDS
@@ -62,6 +64,43 @@ def test_the_command_line_stands_over_the_file(tmp_path: Path) -> None:
     file.write_text('[server]\nlisten = "127.0.0.1:1"\nbulk_threads = 3\n')
     configuration = read_configuration(file, {"server": {"listen": "127.0.0.1:2"}})
     assert (configuration.server.listen, configuration.server.bulk_threads) == ("127.0.0.1:2", 3)
+
+
+@pytest.mark.parametrize("section", [*SECTIONS, *DEFAULT_PROVIDERS])
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [("3", "is a value"), ('"text"', "is a value"), ("[1]", "is a list"), ("[{use = 1}]", "is a list")],
+)
+@pytest.mark.parametrize("options", [None, {}, {"listen": "127.0.0.1:2"}], ids=["none", "empty", "some"])
+def test_what_is_no_table_is_refused_with_its_place_whatever_stands_over_it(
+    tmp_path: Path, section: str, value: str, what: str, options: dict[str, object] | None
+) -> None:
+    file = tmp_path / "ragstone.toml"
+    file.write_text(f"{section} = {value}\n")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        read_configuration(file, None if options is None else {section: options})
+    assert [str(problem) for problem in caught.value.problems] == [f"{section}: {what}; write a section [{section}]"]
+
+
+def test_likewise_of_what_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "ragstone.toml"
+    file.write_text('[server]\nlisten = "127.0.0.1:1"\n')
+    monkeypatch.setenv("RAGSTONE__SERVER", "3")
+    with pytest.raises(ConfigurationInvalid, match=r"server: is a value; write a section \[server\]"):
+        read_configuration(file, {"server": {"listen": "127.0.0.1:2"}})
+    file.write_text("server = 3\n")
+    monkeypatch.delenv("RAGSTONE__SERVER")
+    monkeypatch.setenv("RAGSTONE__SERVER__LISTEN", "127.0.0.1:1")
+    with pytest.raises(ConfigurationInvalid, match="RAGSTONE__SERVER__LISTEN: server is a value, not a section"):
+        read_configuration(file, {"server": {"listen": "127.0.0.1:2"}})
+
+
+def test_serve_says_so_and_starts_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "ragstone.toml"
+    file.write_text("server = 3\n")
+    result = CliRunner().invoke(serve_command, ["--config", str(file), "--listen", "127.0.0.1:0"])
+    assert result.exit_code == 1
+    assert "server: is a value; write a section [server]" in result.output
 
 
 @pytest.mark.parametrize(
