@@ -1,7 +1,8 @@
 """From evidence to a checked answer, attempt by attempt."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, C
 from ragstone_server.pipelines.generate import Attempt, Generate
 from ragstone_server.spi.errors import DeadlineExceeded, StageFailed
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.generator import Abstention, Finished, FinishReason, GenerateRequest, Usage
+from ragstone_server.spi.generator import (
+    Abstention,
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    GenerationEvent,
+    Usage,
+)
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.testing.conformance.samples import CONTEXT, scored
@@ -101,6 +109,41 @@ async def test_a_stream_without_an_end_is_a_failure() -> None:
 
     with pytest.raises(StageFailed, match="without an end"):
         await events(Endless(("text",)))
+
+
+class ClosingBadly(MemoryGenerator):
+    """Fails when it is left."""
+
+    @asynccontextmanager
+    async def _stream(self, request: GenerateRequest) -> AsyncIterator[AsyncIterator[GenerationEvent]]:
+        async with super()._stream(request) as events:
+            yield events
+        raise OSError("secret detail")
+
+
+async def test_p5_an_answer_that_is_complete_ends_once_also_where_the_generator_closes_badly() -> None:
+    second = playing("Other.", model="second")
+    found = await events(ClosingBadly(("Right [1].",), model="first"), second)
+    assert kinds(found).count(Completed) == 1
+    assert kinds(found)[-1] is Completed
+    assert not {AttemptDiscarded, Degradation} & set(kinds(found))
+    assert found[-1].answer.text == "Right [1]."
+    assert second.requests == []
+
+
+async def test_p10_where_the_replacement_fails_too_one_attempt_is_discarded_and_the_error_is_typed() -> None:
+    found: list[Any] = []
+    generators = playing("x", OSError("secret detail"), model="first"), playing("y", OSError("b"), model="second")
+    with pytest.raises(StageFailed) as caught:
+        async for event in generate(*generators)(REQUEST, WATERMARK):
+            found.append(event)  # noqa: PERF401 - what came before the failure is wanted
+    assert caught.value.metadata == {"stage": "generator"}
+    assert "secret" not in caught.value.message
+    discarded = [event for event in found if isinstance(event, AttemptDiscarded)]
+    assert discarded == [AttemptDiscarded(reason="the model failed", next_model="second")]
+    assert [event.model for event in found if isinstance(event, AttemptStarted)] == ["first", "second"]
+    assert Completed not in kinds(found)
+    assert [generator.open_streams for generator in generators] == [0, 0]
 
 
 async def test_leaving_early_closes_the_generator() -> None:
