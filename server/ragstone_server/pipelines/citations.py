@@ -57,7 +57,7 @@ class CitationChecker:
         for marker in _MARKER.finditer(text):
             yield from self._say(text[begin : marker.start()])
             begin = marker.end()
-            space = marker[1]
+            space, cited = marker[1], len(self.citations)
             for number in dict.fromkeys(chain.from_iterable(map(_numbers, _PARTS.finditer(marker[2])))):
                 passage = self._passages.get(number)
                 if passage is None:
@@ -70,6 +70,8 @@ class CitationChecker:
                 citation = Citation(number=number, passage=passage, range=supported)
                 self.citations.append(citation)
                 yield citation
+            if len(self.citations) == cited and _begun(self.text) is not None:
+                yield from self._say("[]")  # else what stands around it closes up to a marker that is not checked
         yield from self._say(text[begin:])
 
     def _say(self, text: str) -> Iterator[Delta]:
@@ -91,9 +93,15 @@ class CitationChecker:
 
 def _settled(text: str) -> int:
     """Up to where no further piece can change what the text means."""
-    opening = text.rfind("[", max(0, len(text) - LONGEST + 1))
-    end = opening if opening >= 0 and _BEGUN.fullmatch(text, opening) else len(text)
+    opening = _begun(text)
+    end = len(text) if opening is None else opening
     return end - text.endswith(" ", 0, end)
+
+
+def _begun(text: str) -> int | None:
+    """Where the marker begins that further text may complete."""
+    opening = text.rfind("[", max(0, len(text) - LONGEST + 1))
+    return opening if opening >= 0 and _BEGUN.fullmatch(text, opening) else None
 
 
 def _numbers(part: re.Match[str]) -> range:

@@ -178,6 +178,20 @@ def test_text_is_held_back_only_while_it_could_become_a_marker() -> None:
     assert [type(event) for event in checker.feed("2] ")] == [Delta, Citation]
 
 
+@pytest.mark.parametrize("text", ["[[9]1]", "[1,[9] 2]", "[1[9]]", "[^[77]1]"])
+def test_what_is_left_of_a_removed_marker_is_no_marker(text: str) -> None:
+    checker, _ = check(text)
+    again, _ = check(checker.text)
+    assert (again.text, again.citations, again.invalid) == (checker.text, [], 0)
+
+
+@given(st.text("[[1]]29 ,-^;a", max_size=30))
+def test_p6_a_checked_answer_has_no_marker_without_its_citation(text: str) -> None:
+    checker, _ = check(text)
+    again, _ = check(checker.text)
+    assert (again.text, again.citations, again.invalid) == (checker.text, checker.citations, 0)
+
+
 @given(st.text("[129 ,-^;a", max_size=80))
 def test_p11_little_is_ever_held_back(text: str) -> None:
     checker = CitationChecker(EVIDENCE)
