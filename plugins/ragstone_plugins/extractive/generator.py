@@ -12,6 +12,7 @@ from ragstone_plugins.extractive.question import Question
 from ragstone_plugins.extractive.reading import Source, read
 from ragstone_plugins.extractive.scoring import Array, Calibration, columns_of, shortlist
 from ragstone_plugins.extractive.selection import same_statement, select
+from ragstone_plugins.extractive.sentences import unmarked
 from ragstone_plugins.extractive.settings import ExtractiveOptions, ExtractiveSettings
 from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 from ragstone_server.spi.generator import (
@@ -40,7 +41,8 @@ class _Shortlist:
 
 
 class ExtractiveGenerator:
-    """A `Generator` whose answers stand in the evidence word for word, but for marks of Markdown and the layout of tables.
+    """A `Generator` whose answers stand in the evidence word for word, but for marks of Markdown, the layout of tables,
+    and brackets around numbers, which would read as citations.
 
     `dense` says whether the embedder is the one of the calibration; with any other, sentences are judged by their words alone.
     The only cost is that of embedding the question and `EMBEDDED` sentences, in one call.
@@ -82,7 +84,7 @@ class ExtractiveGenerator:
             return
         tokens_out, reason = 0, FinishReason.STOP
         for index, candidate in enumerate(quoted):
-            text = f"{' ' if index else ''}{candidate.text} [{candidate.number}]"
+            text = f"{' ' if index else ''}{unmarked(candidate.text)} [{candidate.number}]"
             tokens = _count(self._embedder.tokenizer, (text,))
             if index and tokens_out + tokens > request.max_output_tokens:
                 reason = FinishReason.LENGTH

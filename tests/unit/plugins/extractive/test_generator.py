@@ -11,6 +11,7 @@ from ragstone_plugins.extractive.generator import ExtractiveGenerator
 from ragstone_plugins.extractive.probes import is_calibrated_for
 from ragstone_plugins.extractive.scoring import EMBEDDED, calibration
 from ragstone_plugins.extractive.settings import ExtractiveOptions, ExtractiveSettings
+from ragstone_server.pipelines.citations import CitationChecker
 from ragstone_server.spi.generator import Abstention, Finished, FinishReason, GenerateRequest
 from ragstone_server.spi.kinds import GENERATOR
 from ragstone_server.testing.conformance.generator import (
@@ -55,6 +56,27 @@ async def test_quotes_the_sentence_with_its_citation(generator: ExtractiveGenera
     text, end = await ask(generator, generate_request(OPENED, *EVIDENCE))
     assert text.startswith("The harbour of Nordvik was opened in 1911. [1]")
     assert end.finish_reason is FinishReason.STOP
+
+
+async def test_p6_only_its_own_markers_count(generator: ExtractiveGenerator) -> None:
+    source = "The harbour [2] of Nordvik [1, 2] was opened in 1911 [2024] [^2].[1-2]"
+    evidence = (numbered(1, f"# Harbour\n\n{source}", title="Harbour"), EVIDENCE[1])
+    text, _ = await ask(generator, generate_request(OPENED, *evidence))
+    assert text.startswith("The harbour of Nordvik was opened in 1911 (2024). [1]")
+    checker = CitationChecker(evidence)
+    list(checker.feed(text))
+    list(checker.finish())
+    assert (checker.text, checker.invalid) == (text, 0)
+    assert len(checker.citations) == text.count("[")
+
+
+async def test_p6_an_index_in_code_is_no_citation(generator: ExtractiveGenerator) -> None:
+    code = "# Harbour\n\n```python\nopened = harbour[1] + nordvik[1, 2]\n```\n"
+    evidence = (numbered(1, code, title="Harbour"), EVIDENCE[1])
+    request = generate_request("Which code says when the harbour of Nordvik was opened?", *evidence)
+    options = {GENERATOR.name: ExtractiveOptions(max_sentences=5, min_confidence=0.0)}
+    text, _ = await ask(generator, replace(request, context=replace(request.context, options=options)))
+    assert "opened = harbour[ 1] + nordvik[ 1, 2] [1]" in text
 
 
 @pytest.mark.parametrize(
