@@ -39,12 +39,19 @@ class _Json(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False, default=str)
 
 
+class _Text(logging.Formatter):
+    def usesTime(self) -> bool:  # noqa: N802 - logging's name
+        return True
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        request = f" [{request_id.get()}]" if request_id.get() else ""
+        return f"{record.asctime} {record.levelname} {record.name}{request}: {record.message}"
+
+
 def configure(level: str, style: LogFormat) -> None:
     """Send the records of the process to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        _Json() if style is LogFormat.JSON else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    )
+    handler.setFormatter(_Json() if style is LogFormat.JSON else _Text())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for ours in OURS:
         logging.getLogger(ours).setLevel(level.upper())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,21 @@ def test_a_record_is_one_line_of_json_with_its_request(capsys: pytest.CaptureFix
     assert (line["level"], line["logger"], line["message"]) == ("error", "ragstone_server.x", "it failed: so")
     assert (line["request_id"], line["stage"]) == ("r1", "fuse")
     assert "ValueError: two\nlines" in line["exception"]
+
+
+def test_a_record_as_text_names_its_request_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", LogFormat.TEXT)
+    token = request_id.set("r1")
+    try:
+        raise ValueError("so")
+    except ValueError:
+        logging.getLogger("ragstone_server.x").exception("it failed: %s", "100%")
+    request_id.reset(token)
+    logging.getLogger("ragstone_server.x").info("it goes on")
+    first, *trace, last = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \S+ ERROR ragstone_server.x \[r1\]: it failed: 100%", first)
+    assert trace[-1] == "ValueError: so"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \S+ INFO ragstone_server.x: it goes on", last)
 
 
 def test_the_level_is_ours_and_libraries_speak_up_from_warnings_on(capsys: pytest.CaptureFixture[str]) -> None:
