@@ -83,9 +83,23 @@ class Served:
         self._close()
         return status
 
+    def memory(self) -> int:
+        """Bytes that it has resident."""
+        return self._status("VmRSS")
+
+    def peak_memory(self) -> int:
+        """The most bytes that it had resident."""
+        return self._status("VmHWM")
+
     def log(self) -> str:
         """What it wrote to standard error."""
         return self._log.read_text() if self._log.exists() else ""
+
+    def _status(self, field: str) -> int:
+        assert self._process is not None
+        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        (kilobytes,) = [line.split()[1] for line in lines if line.startswith(f"{field}:")]
+        return int(kilobytes) * 1024
 
     def _end(self, number: int) -> int:
         assert self._process is not None

@@ -1,6 +1,7 @@
 """Bad input gets a typed error, and the server stays."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ragstone import (
     Client,
     DeadlineExceeded,
     InvalidArgument,
+    NewDocument,
     NotFound,
     RagstoneError,
 )
@@ -97,6 +99,71 @@ def test_a_client_that_dies_in_mid_upload_leaves_nothing(server: Served, client:
         stub.Ingest(half()).cancel()
     with pytest.raises(NotFound):
         client.get_document("half")
+
+
+def test_one_bad_document_does_not_end_a_stream(client: Client) -> None:
+    sent = [
+        NewDocument(document="before", text="The bell rings at six."),
+        NewDocument(document="bad", text="The bell rings at six.", title="t" * 5000),
+        NewDocument(document="heavy", content=b"The bell. " * 500_000, title="t" * 5000),
+        NewDocument(document="laden", text="The bell.", metadata={"key": "v" * 100_000}),
+        NewDocument(document="after", text="The bell rings at seven."),
+    ]
+    found = {a.document: a.error.reason if a.error else None for a in client.ingest(sent)}
+    refused = dict.fromkeys(("bad", "heavy", "laden"), "INVALID_REQUEST")
+    assert found == {"before": None, "after": None, **refused}
+
+
+def test_bytes_that_are_no_message_get_a_typed_error(server: Served) -> None:
+    with grpc.insecure_channel(server.address) as channel:
+        retrieve = channel.unary_unary("/ragstone.v1.QueryService/Retrieve")
+        query = channel.unary_stream("/ragstone.v1.QueryService/Query")
+        ingest = channel.stream_stream("/ragstone.v1.IngestService/Ingest")
+        for call in (
+            lambda: retrieve(b"\xff\xff"),
+            lambda: list(query(b"\xff\xff")),
+            lambda: list(ingest(iter([b"\xff\xff"]))),
+        ):
+            with pytest.raises(grpc.RpcError) as error:
+                call()
+            assert from_rpc(error.value).reason == "INVALID_REQUEST"
+
+
+def test_an_error_with_many_violations_arrives_as_what_it_is(server: Served) -> None:
+    turns = [query_service_pb2.Turn(role=1) for _ in range(64)]
+    request = query_service_pb2.RetrieveRequest(
+        search=query_service_pb2.Search(question=" " * 20_000, turns=turns, filter="x" * 50_000)
+    )
+    with grpc.insecure_channel(server.address) as channel, pytest.raises(grpc.RpcError) as error:
+        query_service_pb2_grpc.QueryServiceStub(channel).Retrieve(request)
+    assert from_rpc(error.value).reason == "INVALID_REQUEST"
+
+
+def test_p11_unfinished_uploads_hold_no_more_than_their_limit(tmp_path: Path) -> None:
+    """Eight producers announce 40 MiB each and send all but the last byte; the server has room for one at a time."""
+    size, mebibyte = 40 * 1024 * 1024, b"x" * 1024 * 1024
+    name = "tenants/default/collections/default/documents/{}"
+    over = threading.Event()
+
+    def unfinished(number: int) -> Iterator[ingest_service_pb2.IngestRequest]:
+        header = ingest_service_pb2.DocumentHeader(name=name.format(number), size_bytes=size)
+        yield ingest_service_pb2.IngestRequest(sequence=number, header=header)
+        for _ in range(size // len(mebibyte) - 1):
+            yield ingest_service_pb2.IngestRequest(part=ingest_service_pb2.ContentPart(data=mebibyte))
+        yield ingest_service_pb2.IngestRequest(part=ingest_service_pb2.ContentPart(data=mebibyte[1:]))
+        over.wait(60)
+
+    settings = {"RAGSTONE__GRPC__MAX_STREAM_BYTES": str(size), "RAGSTONE__GRPC__STALLED_UPLOAD_SECONDS": "0.5"}
+    with Served(tmp_path / "data", **settings) as served, grpc.insecure_channel(served.address) as channel:
+        before = served.memory()
+        stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
+        streams = [stub.Ingest(unfinished(number)) for number in range(1, 9)]
+        for stream in streams:
+            with pytest.raises(grpc.RpcError) as error:
+                list(stream)
+            assert from_rpc(error.value).reason == "UPLOAD_INCOMPLETE"
+        over.set()
+        assert served.peak_memory() - before < 3 * size
 
 
 def test_p11_a_reader_that_stops_reading_is_given_up(tmp_path: Path) -> None:

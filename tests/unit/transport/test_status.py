@@ -46,6 +46,16 @@ def test_details_that_do_not_fit_are_left_out() -> None:
     assert len(to_status(Overloaded(retry_after_s=1), "r").details) == 2
 
 
+def test_an_error_with_long_texts_fits_into_the_trailers() -> None:
+    violations = tuple(FieldViolation(field="f" * 900, description="ä" * 5000) for _ in range(500))
+    raised = InvalidRequest("ß" * 20_000, metadata={"one": "x" * 9000, "two": "ü" * 9000}, violations=violations)
+    status = to_status(raised, "r" * 128)
+    in_trailers = 4 * len(status.SerializeToString()) / 3 + 3 * len(status.message.encode())
+    assert in_trailers < 8 * 1024
+    assert status.message.endswith("ß…")
+    assert from_status(status).reason == "INVALID_REQUEST"
+
+
 def test_what_is_unknown_says_nothing_of_itself() -> None:
     error = to_request_error(OSError("secret detail"))
     assert isinstance(error, InternalError)

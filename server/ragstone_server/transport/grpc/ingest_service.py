@@ -16,10 +16,12 @@ from ragstone_server.transport.convert.documents import OUTCOMES, document_to, u
 from ragstone_server.transport.convert.filters import parse_filter
 from ragstone_server.transport.convert.paging import after_token, next_token
 from ragstone_server.transport.grpc.backend import Backend
+from ragstone_server.transport.grpc.drain import Drain
+from ragstone_server.transport.grpc.holding import Holding
 from ragstone_server.transport.grpc.identity import DEVELOPER
 from ragstone_server.transport.grpc.ingest_stream import acknowledged
 from ragstone_server.transport.grpc.settings import GrpcSettings
-from ragstone_server.transport.grpc.uploads import Arrived, arrivals
+from ragstone_server.transport.grpc.uploads import Arrived, UploadLimits, arrivals
 
 Context = aio.ServicerContext[Any, Any]
 PAGE = 100
@@ -28,19 +30,22 @@ PAGE = 100
 class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
     """Documents in, out and away."""
 
-    def __init__(self, backend: Backend, settings: GrpcSettings, max_document_bytes: int) -> None:
+    def __init__(self, backend: Backend, settings: GrpcSettings, drain: Drain, max_document_bytes: int) -> None:
         self._backend = backend
-        self._settings = settings
-        self._max_document_bytes = max_document_bytes
+        self._at_once = settings.max_stream_documents
+        self._drain = drain
+        self._limits = UploadLimits(document_bytes=max_document_bytes, stall_s=settings.stalled_upload_seconds)
+        self._holding = Holding(settings.max_stream_bytes)
 
     async def Ingest(  # noqa: N802 - the contract's name
         self, requests: AsyncIterator[ingest_service_pb2.IngestRequest], context: Context
     ) -> AsyncIterator[ingest_service_pb2.IngestResponse]:
         """Store many documents."""
-        arriving = arrivals(requests, self._max_document_bytes)
-        async with aclosing(acknowledged(arriving, self._work, self._settings.max_stream_documents)) as responses:
-            async for response in responses:
-                yield response
+        async with self._holding.stream() as held:
+            arriving = arrivals(requests, self._limits, held, self._drain)
+            async with aclosing(acknowledged(arriving, self._work, self._at_once, held)) as responses:
+                async for response in responses:
+                    yield response
 
     async def UpsertDocument(  # noqa: N802 - the contract's name
         self, request: ingest_service_pb2.UpsertDocumentRequest, context: Context

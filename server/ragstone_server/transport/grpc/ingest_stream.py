@@ -12,6 +12,7 @@ from ragstone_server.catalog.catalog import WriteReceipt
 from ragstone_server.observe.logs import request_id
 from ragstone_server.spi.errors import Overloaded, RequestError
 from ragstone_server.transport.convert.documents import OUTCOMES
+from ragstone_server.transport.grpc.holding import StreamHolding
 from ragstone_server.transport.grpc.status import to_request_error, to_status
 from ragstone_server.transport.grpc.uploads import Arrived
 
@@ -21,14 +22,15 @@ Work = Callable[[Arrived], Awaitable[WriteReceipt]]
 
 
 async def acknowledged(
-    arriving: AsyncIterator[Arrived], work: Work, at_once: int
+    arriving: AsyncIterator[Arrived], work: Work, at_once: int, holding: StreamHolding
 ) -> AsyncGenerator[ingest_service_pb2.IngestResponse, None]:
     """Work on up to `at_once` arrivals and give their acknowledgements in the order in which they are done.
 
-    Nothing further is read while that many are being worked on, so gRPC's flow control slows the producer.
+    Nothing further is read while that many are being worked on, or as many acknowledgements are not read, so gRPC's flow
+    control slows the producer.
     """
-    responses: asyncio.Queue[ingest_service_pb2.IngestResponse | _End] = asyncio.Queue()
-    reader = asyncio.create_task(_read(arriving, work, at_once, responses), name="ingest-stream")
+    responses: asyncio.Queue[ingest_service_pb2.IngestResponse | _End] = asyncio.Queue(at_once)
+    reader = asyncio.create_task(_read(arriving, work, at_once, holding, responses), name="ingest-stream")
     try:
         while not isinstance(response := await responses.get(), _End):
             yield response
@@ -48,6 +50,7 @@ async def _read(
     arriving: AsyncIterator[Arrived],
     work: Work,
     at_once: int,
+    holding: StreamHolding,
     responses: "asyncio.Queue[ingest_service_pb2.IngestResponse | _End]",
 ) -> None:
     places = asyncio.Semaphore(at_once)
@@ -55,7 +58,11 @@ async def _read(
 
     async def one(arrived: Arrived) -> None:
         try:
-            await responses.put(await _acknowledgement(arrived, work, responses))
+            try:
+                response = await _acknowledgement(arrived, work, responses)
+            finally:
+                holding.give_back(arrived.held)
+            await responses.put(response)
         finally:
             places.release()
 

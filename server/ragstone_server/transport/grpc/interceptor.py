@@ -1,5 +1,6 @@
 """What every call of our services passes: a request id, a place, validation, the status map.
 
+The messages of a request stream are validated where they are put together, so that a bad one need not end the stream.
 The iteration of a stream is wrapped, not the call that makes it: its errors come while it is iterated.
 """
 
@@ -11,11 +12,12 @@ from contextlib import aclosing
 from typing import Any, Self, TypeAlias
 
 import grpc
-from google.protobuf.message import Message
 from grpc import aio
 
 from ragstone_server.observe.logs import request_id
-from ragstone_server.spi.errors import DeadlineExceeded, Overloaded, RequestError
+from ragstone_server.spi.errors import DeadlineExceeded, Overloaded, RequestError, ShuttingDown
+from ragstone_server.transport.grpc.decoding import Received, decoded, decoding, each_decoded
+from ragstone_server.transport.grpc.drain import Drain
 from ragstone_server.transport.grpc.settings import GrpcSettings
 from ragstone_server.transport.grpc.status import DETAILS_KEY, to_request_error, to_status
 from ragstone_server.transport.grpc.validation import validate
@@ -35,9 +37,12 @@ Behaviour = Callable[..., Any]
 class CallInterceptor(aio.ServerInterceptor):
     """Wraps every method of `ragstone.*`; health and reflection pass as they are."""
 
-    def __init__(self, settings: GrpcSettings) -> None:
+    def __init__(self, settings: GrpcSettings, drain: Drain) -> None:
         self._settings = settings
-        self.in_flight = 0
+        self.draining = drain
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def intercept_service(
         self,
@@ -49,7 +54,7 @@ class CallInterceptor(aio.ServerInterceptor):
         if handler is None or not handler_call_details.method.startswith(OURS):
             return handler
         codec = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": decoding(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
@@ -61,24 +66,26 @@ class CallInterceptor(aio.ServerInterceptor):
     def _unary(self, behaviour: Behaviour | None) -> Behaviour:
         assert behaviour is not None
 
-        async def call(request: Message, context: Context) -> Any:
-            async with _Call(self, context) as entered:
-                validate(request)
-                entered.response = await behaviour(request, context)
-            return entered.response
+        async def call(request: Received, context: Context) -> Any:
+            async with _Call(self, context):
+                message = decoded(request)
+                validate(message)
+                return await behaviour(message, context)
 
         return call
 
     def _stream(self, behaviour: Behaviour | None) -> Behaviour:
         assert behaviour is not None
 
-        async def call(request: Message | AsyncIterator[Message], context: Context) -> None:
+        async def call(request: Received | AsyncIterator[Received], context: Context) -> None:
             async with _Call(self, context):
-                if isinstance(request, Message):
-                    validate(request)
+                asked: Any
+                if isinstance(request, Received):
+                    asked = decoded(request)
+                    validate(asked)
                 else:
-                    request = _validated(request)
-                async with aclosing(behaviour(request, context)) as responses:
+                    asked = each_decoded(request)
+                async with aclosing(behaviour(asked, context)) as responses:
                     async for response in responses:
                         await self._write(context, response)
 
@@ -92,10 +99,29 @@ class CallInterceptor(aio.ServerInterceptor):
         except TimeoutError as error:
             raise DeadlineExceeded("the caller did not read its stream", metadata={"stage": "stream"}) from error
 
-    @property
-    def limit(self) -> int:
-        """Most calls in flight."""
-        return self._settings.max_requests
+    def enter(self) -> None:
+        """Take a place. Raises `ShuttingDown`, `Overloaded`."""
+        if self.draining.begun:
+            raise ShuttingDown
+        if self._in_flight >= self._settings.max_requests:
+            raise Overloaded("too many requests are in flight; try again", retry_after_s=RETRY_AFTER_S)
+        self._in_flight += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new calls; return when those in flight have ended, or after so long."""
+        self.draining.begin()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.warning("%d calls did not end in time and are cut off", self._in_flight)
 
 
 class _Call:
@@ -106,19 +132,20 @@ class _Call:
         self._context = context
         self._id = _request_id(context)
         self._placed = False
-        self.response: Any = None
 
     async def __aenter__(self) -> Self:
         request_id.set(self._id)
-        if self._interceptor.in_flight >= self._interceptor.limit:
-            await self._abort(Overloaded("too many requests are in flight; try again", retry_after_s=RETRY_AFTER_S))
-        self._interceptor.in_flight += 1
+        try:
+            self._interceptor.enter()
+        except RequestError as refusal:
+            await self._abort(refusal)
         self._placed = True
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        # The place is given back first: a caller that reads nothing does not take its status either.
         if self._placed:
-            self._interceptor.in_flight -= 1
+            self._interceptor.leave()
         if isinstance(error, Exception) and not isinstance(error, aio.AbortError):
             if not isinstance(error, RequestError):
                 logger.error("a request failed", exc_info=error)
@@ -137,12 +164,6 @@ class _Call:
             # The caller left meanwhile: nobody reads the status, and gRPC ends such a call as cancelled.
             logger.debug("the caller was gone before its status could be sent")
             raise asyncio.CancelledError from gone
-
-
-async def _validated(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
-    async for request in requests:
-        validate(request)
-        yield request
 
 
 def _request_id(context: Context) -> str:

@@ -19,6 +19,7 @@ from ragstone.v1 import (
 from ragstone_server.spi.errors import StartError
 from ragstone_server.transport.grpc.admin_service import AdminServicer
 from ragstone_server.transport.grpc.backend import Backend
+from ragstone_server.transport.grpc.drain import Drain
 from ragstone_server.transport.grpc.ingest_service import IngestServicer
 from ragstone_server.transport.grpc.interceptor import CallInterceptor
 from ragstone_server.transport.grpc.query_service import QueryServicer
@@ -29,6 +30,9 @@ SERVICES = (
     ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name,
     admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name,
 )
+LAST_REPLIES_S = 0.5
+LOOKAHEAD_BYTES = 1024 * 1024
+"""What gRPC reads of a stream that is not being read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +48,25 @@ async def listening(
     backend: Backend, settings: GrpcSettings, listen: str, *, max_document_bytes: int, drain_s: float
 ) -> AsyncIterator[ListeningServer]:
     """Serve until the context is left; then say so, refuse new calls, and let those in flight complete."""
+    drain = Drain()
+    interceptor = CallInterceptor(settings, drain)
     server = aio.server(
-        interceptors=(CallInterceptor(settings),),
+        interceptors=(interceptor,),
         options=(
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
             # Two servers on one port would share its callers silently.
             ("grpc.so_reuseport", 0),
+            # A window of a fixed size: left alone, gRPC would read whole uploads ahead of us.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ),
     )
     query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryServicer(backend, settings), server)
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-        IngestServicer(backend, settings, max_document_bytes), server
+        IngestServicer(backend, settings, drain, max_document_bytes), server
     )
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(backend), server)
     states = health.aio.HealthServicer()
@@ -75,4 +84,6 @@ async def listening(
         yield ListeningServer(address=f"{host}:{bound or port}")
     finally:
         await states.enter_graceful_shutdown()
-        await server.stop(drain_s)
+        await interceptor.drain(drain_s)
+        # Those who watch the health of a server watch it for ever: they get no more time than the last replies need.
+        await server.stop(LAST_REPLIES_S)

@@ -17,6 +17,14 @@ class GrpcSettings(Settings):
     max_stream_documents: int = Field(
         default=8, ge=1, description="Documents of one Ingest stream that are worked on at once."
     )
+    max_stream_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1,
+        description="Most bytes of documents that all Ingest streams hold; further ones are read when there is room.",
+    )
+    stalled_upload_seconds: float = Field(
+        default=60.0, gt=0, description="A document whose next part does not come for so long ends its stream."
+    )
     heartbeat_seconds: float = Field(
         default=10.0, gt=0, description="A stream that has said nothing for so long says that it is alive."
     )

@@ -42,6 +42,12 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
+# gRPC drops a call whose trailers pass 8 KiB. The message travels in them twice, once percent-encoded.
+MOST_MESSAGE_BYTES = 512
+MOST_VIOLATIONS = 8
+MOST_FIELD_BYTES = 128
+MOST_VALUE_BYTES = 256
+
 
 def to_request_error(error: Exception) -> RequestError:
     """An error that may be shown; anything unknown becomes a fixed text."""
@@ -49,18 +55,19 @@ def to_request_error(error: Exception) -> RequestError:
 
 
 def to_status(error: RequestError, request_id: str) -> status_pb2.Status:
-    """The error with its `ErrorInfo`, and `BadRequest` and `RetryInfo` as fits."""
-    details = [
-        error_details_pb2.ErrorInfo(
-            reason=error.reason.value, domain=DOMAIN, metadata={**error.metadata, REQUEST_ID: request_id}
-        )
-    ]
-    packed = [_packed(detail) for detail in details]
+    """The error with its `ErrorInfo`, and `BadRequest` and `RetryInfo` as fits; long texts are cut."""
+    metadata = {key: _cut(value, MOST_VALUE_BYTES) for key, value in error.metadata.items()}
+    info = error_details_pb2.ErrorInfo(
+        reason=error.reason.value, domain=DOMAIN, metadata={**metadata, REQUEST_ID: request_id}
+    )
+    packed = [_packed(info)]
     if error.violations:
         bad_request = error_details_pb2.BadRequest(
             field_violations=[
-                error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-                for v in error.violations
+                error_details_pb2.BadRequest.FieldViolation(
+                    field=_cut(v.field, MOST_FIELD_BYTES), description=_cut(v.description, MOST_VALUE_BYTES)
+                )
+                for v in error.violations[:MOST_VIOLATIONS]
             ]
         )
         packed.append(_packed(bad_request))
@@ -69,7 +76,12 @@ def to_status(error: RequestError, request_id: str) -> status_pb2.Status:
         delay.FromNanoseconds(int(error.retry_after_s * 1e9))
         packed.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     code: int = CODES[error.reason].value[0]
-    return status_pb2.Status(code=code, message=error.message, details=packed)
+    return status_pb2.Status(code=code, message=_cut(error.message, MOST_MESSAGE_BYTES), details=packed)
+
+
+def _cut(text: str, most: int) -> str:
+    data = text.encode("utf-8", "replace")
+    return data.decode() if len(data) <= most else data[: most - 3].decode("utf-8", "ignore") + "…"
 
 
 def _packed(
