@@ -9,6 +9,7 @@ from ragstone_plugins.sqlite.many import groups, marks
 from ragstone_server.spi.catalog_store import StoredVersion
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, DocumentKey
+from ragstone_server.spi.visibility import Attributes
 
 
 class Fences:
@@ -42,7 +43,7 @@ class Fences:
     ) -> Mapping[DocumentId, StoredVersion]:
         """Versions and fences of those documents that have one."""
         rows = connection.execute(
-            "SELECT d.id, d.key, d.version, c.content_hash FROM json_each(?2) w "
+            "SELECT d.id, d.key, d.version, d.uri, d.attributes, c.content_hash FROM json_each(?2) w "
             "CROSS JOIN document d ON d.collection = ?1 AND d.id = w.value "
             "CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL",
             (collection, json.dumps(documents)),
@@ -53,6 +54,8 @@ class Fences:
                 deleted=False,
                 content_hash=row["content_hash"],
                 document_key=DocumentKey(row["key"]),
+                uri=row["uri"],
+                attributes=Attributes.from_key(row["attributes"]),
             )
             for row in rows
         }

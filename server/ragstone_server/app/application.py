@@ -80,7 +80,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         yield Backend(
             catalog=catalog,
             indexes=indexes,
-            ingest=IngestDocument(catalog, indexes, ingest_stages, configuration.ingest),
+            ingest=IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk),
             retrieve=retrieve,
             answer=AnswerQuestion(catalog, retrieve, context_filter, packer, generate, configuration.answer),
             registry=registry,

@@ -17,7 +17,7 @@ class DataDirectoryInUse(StartError):
 def locked(directory: Path) -> Iterator[Path]:
     """Hold the directory, made if it is missing. The lock ends with the process, however it ends."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StartError(f"server.data_dir: {directory} cannot be used ({error.strerror})") from error

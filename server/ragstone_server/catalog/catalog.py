@@ -92,10 +92,9 @@ class Catalog:
     ) -> UpsertCheck:
         """Look before parsing and embedding: is it stale, is it the same? Raises as `upsert` does; `upsert` checks again."""
         stored = (await self.store.versions(collection.key, [document])).get(document)
-        record = await self.store.document(collection.key, document)
-        same = record is not None and record.fields.attributes == fields.attributes and record.fields.uri == fields.uri
-        verdict = judge_upsert(collection.settings.version_scheme, stored, version, content_hash, same_fields=same)
-        if record is None or not verdict.keep_content:
+        verdict = _judge(collection, stored, version, fields, content_hash)
+        record = await self.store.document(collection.key, document) if verdict.keep_content else None
+        if record is None:
             return UpsertCheck(receipt=None, kept=None)
         if verdict.write:
             return UpsertCheck(receipt=None, kept=replace(record.fields, attributes=fields.attributes, uri=fields.uri))
@@ -120,13 +119,13 @@ class Catalog:
 
         async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt:
             self.check_generation(transaction.collection, generation)
-            verdict = self._judge(collection, stored, version, content.content_hash)
+            verdict = _judge(collection, stored, version, fields, content.content_hash)
             head = transaction.collection.head
             if verdict.write:
-                if transaction.collection.generation is None:
-                    await transaction.set_generation(generation)
                 new = None if verdict.keep_content else content
                 head = await transaction.put_document(document, verdict.version, fields, new, self._clock.now())
+                if transaction.collection.generation is None:
+                    await transaction.set_generation(generation)
             return WriteReceipt(
                 outcome=WriteOutcome.UNCHANGED if verdict.keep_content else WriteOutcome.STORED,
                 version=verdict.version,
@@ -147,7 +146,7 @@ class Catalog:
         """Write a new version of a document whose content stays; None where meanwhile the stored content is another."""
 
         async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt | None:
-            verdict = self._judge(collection, stored, version, content_hash)
+            verdict = _judge(collection, stored, version, fields, content_hash)
             if not verdict.keep_content:
                 return None
             head = transaction.collection.head
@@ -213,9 +212,13 @@ class Catalog:
         """Wait for the writes that were begun."""
         await self._committer.drain()
 
-    def _judge(
-        self, collection: CollectionRecord, stored: StoredVersion | None, version: int | None, content_hash: bytes
-    ) -> Verdict:
-        """A version that comes again with its content was delivered twice; its fields are not compared once more."""
-        scheme = collection.settings.version_scheme
-        return judge_upsert(scheme, stored, version, content_hash, same_fields=version is not None)
+
+def _judge(
+    collection: CollectionRecord,
+    stored: StoredVersion | None,
+    version: int | None,
+    fields: DocumentFields,
+    content_hash: bytes,
+) -> Verdict:
+    same_fields = stored is not None and (stored.attributes, stored.uri) == (fields.attributes, fields.uri)
+    return judge_upsert(collection.settings.version_scheme, stored, version, content_hash, same_fields=same_fields)

@@ -1,6 +1,7 @@
 """Group commit: writes of a collection that wait at the same time share a transaction, and so one sync to disk."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from ragstone_server.spi.catalog_store import CatalogStore, CatalogTransaction, 
 from ragstone_server.spi.errors import RequestError, StorageFull
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey
+
+logger = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 Action = Callable[[CatalogTransaction, StoredVersion | None], Awaitable[ResultT]]
@@ -35,7 +38,8 @@ class Committer:
         """Run the action with the document's stored version; return when its transaction is on disk.
 
         A `RequestError` of the action fails this write alone: it raises before it writes. Anything else fails the
-        transaction and every write in it. Cancelling stops the waiting; what was taken up is still written or not, as a whole.
+        transaction; its writes are then tried one by one, so that the one that is at fault fails alone. Cancelling stops
+        the waiting; what was taken up is still written or not, as a whole.
         """
         done: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(collection, deque()).append(_Waiting(document, action, done))
@@ -67,7 +71,7 @@ class Committer:
         return batch
 
     async def _commit(self, collection: CollectionKey, batch: list[_Waiting]) -> None:
-        outcomes: list[tuple[_Waiting, Any, RequestError | None]] = []
+        outcomes: list[tuple[_Waiting, Any, Exception | None]] = []
         try:
             async with self._store.transaction(collection) as transaction:
                 stored = await transaction.versions(waiting.document for waiting in batch)
@@ -80,13 +84,18 @@ class Committer:
                         outcomes.append((waiting, None, error))
                     else:
                         outcomes.append((waiting, result, None))
-        except BaseException as error:
+        except Exception as error:
+            if len(batch) > 1 and not isinstance(error, RequestError):
+                logger.warning("%d writes that shared a transaction are tried one by one", len(batch), exc_info=error)
+                for waiting in batch:
+                    await self._commit(collection, [waiting])
+                return
+            outcomes = [(waiting, None, error) for waiting in batch]
+        except BaseException:
             for waiting in batch:
                 if not waiting.done.done():
-                    waiting.done.set_exception(error if isinstance(error, Exception) else RuntimeError("stopped"))
-            if not isinstance(error, Exception):
-                raise
-            return
+                    waiting.done.set_exception(RuntimeError("stopped"))
+            raise
         for waiting, result, failure in outcomes:
             if waiting.done.done():
                 continue

@@ -1,16 +1,17 @@
 """The way of a document: version fence, parse, chunk, reuse or embed, one catalog transaction."""
 
-import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.catalog.catalog import Catalog, WriteReceipt
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.indexing.together import together
 from ragstone_server.pipelines.admission import Admission
 from ragstone_server.pipelines.plain_text import MIME_TYPE, plain_document
 from ragstone_server.pipelines.settings import IngestSettings
@@ -20,10 +21,17 @@ from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 from ragstone_server.spi.errors import DocumentTooLarge, DocumentWithoutText
 from ragstone_server.spi.evidence import rendered
 from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.host import Lane
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.names import DocumentName
 from ragstone_server.spi.parser import ParsedDocument, Parser, ParseRequest
 from ragstone_server.spi.visibility import Attributes
+
+ResultT = TypeVar("ResultT")
+Parameters = ParamSpec("Parameters")
+
+LARGE = 1024 * 1024
+"""Characters or bytes from which on hashing and normalising leave the event loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +51,6 @@ class Upload:
     readers: frozenset[str] | None
     """None: the collection's default."""
 
-    @property
-    def data(self) -> bytes:
-        """The content as bytes."""
-        return self.content.encode() if isinstance(self.content, str) else self.content
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestStages:
@@ -61,21 +64,22 @@ class IngestStages:
 class IngestDocument:
     """Stores a document so that it survives anything, and tells the views."""
 
-    def __init__(self, catalog: Catalog, indexes: Indexes, stages: IngestStages, settings: IngestSettings) -> None:
+    def __init__(
+        self, catalog: Catalog, indexes: Indexes, stages: IngestStages, settings: IngestSettings, bulk: Lane
+    ) -> None:
         self._catalog = catalog
         self._indexes = indexes
         self._stages = stages
         self._settings = settings
+        self._bulk = bulk
         self._generation = Generation(embedder=stages.embedder.fingerprint, chunker=stages.chunker.fingerprint)
         self.admission = Admission(settings.max_documents_in_flight, settings.max_bytes_in_flight)
 
     async def __call__(self, upload: Upload) -> WriteReceipt:
         """Return when the document is on disk. Raises a `RequestError` that says what is wrong with it."""
-        data = upload.data
-        self._check_size(data)
+        data, content_hash = await self._aside(len(upload.content), self._read, upload)
         collection = await self._catalog.collection(upload.name.collection)
         self._catalog.check_generation(collection, self._generation)
-        content_hash = self._content_hash(upload, data)
         fields = _fields(upload, None)
         document = upload.name.document
 
@@ -88,21 +92,30 @@ class IngestDocument:
                 parsed = await self._parse(upload, data)
                 fields = _fields(upload, parsed)
                 content = await self._content(upload.name, fields.title, parsed, content_hash, len(data))
-            receipt = await self._catalog.upsert(
-                collection, document, upload.version, fields, content, self._generation
-            )
+                receipt = await self._catalog.upsert(
+                    collection, document, upload.version, fields, content, self._generation
+                )
         reach(FailPoint.INGEST_BEFORE_ACKNOWLEDGEMENT)
         self._indexes.nudge(collection)
         return receipt
 
-    def _check_size(self, data: bytes) -> None:
+    async def _aside(
+        self, size: int, function: Callable[Parameters, ResultT], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> ResultT:
+        """What takes long for a large document does not keep the others waiting."""
+        return await self._bulk.run(function, *args, **kwargs) if size > LARGE else function(*args, **kwargs)
+
+    def _read(self, upload: Upload) -> tuple[bytes, bytes]:
+        """The content as bytes, and its hash. Raises `DocumentTooLarge`, `DocumentWithoutText`."""
+        data = upload.content.encode() if isinstance(upload.content, str) else upload.content
         limit = self._settings.max_document_bytes
         if len(data) > limit:
             raise DocumentTooLarge(
                 f"the document has {len(data)} bytes, and the limit is {limit}", metadata={"limit_bytes": str(limit)}
             )
-        if not data.strip():
+        if not data or data.isspace():
             raise DocumentWithoutText("the document is empty")
+        return data, self._content_hash(upload, data)
 
     def _content_hash(self, upload: Upload, data: bytes) -> bytes:
         """Of everything that decides over text, passages and vectors, so that equal hashes need no work."""
@@ -116,7 +129,7 @@ class IngestDocument:
 
     async def _parse(self, upload: Upload, data: bytes) -> ParsedDocument:
         if isinstance(upload.content, str) and upload.mime_type in (None, MIME_TYPE):
-            return plain_document(upload.content)
+            return await self._aside(len(data), plain_document, upload.content)
         return await self._stages.parser(
             ParseRequest(content=data, filename=upload.filename, mime_type=upload.mime_type)
         )
@@ -146,7 +159,7 @@ class IngestDocument:
         hashes = sorted(texts, key=lambda key: len(texts[key]))
         size = self._settings.embed_batch
         groups = [hashes[i : i + size] for i in range(0, len(hashes), size)]
-        rows = await asyncio.gather(*(self._embed_group([texts[key] for key in group]) for group in groups))
+        rows = await together(*(self._embed_group([texts[key] for key in group]) for group in groups))
         return {
             key: vector.astype(np.float16)
             for group, matrix in zip(groups, rows, strict=True)

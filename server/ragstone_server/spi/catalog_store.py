@@ -89,6 +89,9 @@ class StoredVersion:
     """Of the bytes that arrived; empty where deleted."""
     document_key: DocumentKey | None
     """None where deleted."""
+    uri: str = ""
+    attributes: Attributes | None = None
+    """None where deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

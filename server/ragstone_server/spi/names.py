@@ -23,6 +23,14 @@ _COLLECTION = re.compile(r"tenants/([^/]+)/collections/([^/]+)")
 _DOCUMENT = re.compile(r"(tenants/[^/]+/collections/[^/]+)/documents/(.+)", re.DOTALL)
 
 
+def parse_tenant(text: str) -> TenantId:
+    """Read `tenants/TENANT`; raise `InvalidName` where it is malformed."""
+    prefix, _, tenant = text.partition("/")
+    if prefix != "tenants":
+        raise InvalidName(f"{text!r} is not of the form tenants/TENANT", metadata={"name": text})
+    return TenantId(_segment(tenant, "tenant"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class CollectionName:
     """Name of a collection within its tenant."""

@@ -131,6 +131,23 @@ async def test_a_write_that_is_refused_fails_alone(
     assert store.transactions == before + 1
 
 
+async def test_a_write_that_breaks_fails_alone(store: Watched, collection: CollectionRecord) -> None:
+    committer = Committer(store)
+
+    async def breaking(transaction: CatalogTransaction, stored: StoredVersion | None) -> int:
+        raise ValueError("a value that the store does not take")
+
+    async def writing(transaction: CatalogTransaction, stored: StoredVersion | None) -> int:
+        return await transaction.put_document(B, 1, fields(), content("one"), NOW)
+
+    broken, written = await asyncio.gather(
+        committer.run(collection.key, A, breaking), committer.run(collection.key, B, writing), return_exceptions=True
+    )
+    assert isinstance(broken, ValueError)
+    assert written == 1
+    assert await store.document_count(collection.key) == 1
+
+
 @pytest.mark.parametrize("error", [StorageFull(), OSError("broken disk")])
 async def test_a_transaction_that_fails_fails_every_write_in_it_and_leaves_nothing(
     store: Watched, catalog: Catalog, collection: CollectionRecord, error: Exception
@@ -189,6 +206,16 @@ async def test_unchanged_content_is_recognised_before_any_work(catalog: Catalog,
     receipt = await catalog.move(collection, A, None, check.kept, same)
     assert receipt is not None
     assert (receipt.outcome, receipt.version) == (WriteOutcome.UNCHANGED, 2)
+
+
+async def test_a_version_that_comes_again_with_other_readers_is_never_called_unchanged(
+    catalog: Catalog, collection: CollectionRecord
+) -> None:
+    """Also where both were checked before either was written."""
+    await upsert(catalog, collection, A, "one", version=3)
+    with pytest.raises(VersionStale):
+        await upsert(catalog, collection, A, "one", version=3, of=fields(readers=frozenset({"user:ann"})))
+    assert await upsert(catalog, collection, A, "one", version=3) == (WriteOutcome.UNCHANGED, 3)
 
 
 async def test_moving_what_was_replaced_meanwhile_writes_nothing(

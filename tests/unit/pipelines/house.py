@@ -29,6 +29,7 @@ from ragstone_server.testing.memory.context_filter import memory_context_filter
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
 from ragstone_server.testing.memory.fuser import memory_fuser
 from ragstone_server.testing.memory.generator import MemoryGenerator
+from ragstone_server.testing.memory.host import MemoryLane
 from ragstone_server.testing.memory.parser import memory_parser
 from ragstone_server.testing.memory.rewriter import memory_rewriter
 from ragstone_server.testing.memory.views import MemoryLexicalIndex, MemoryVectorIndex
@@ -121,6 +122,7 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
     catalog = Catalog(store, clock)
     kinds = IndexKinds(vector=MemoryVectorIndex(), lexical=MemoryLexicalIndex(), embedder=embedder)
     quick = IndexingSettings(refresh_seconds=0.01, poll_seconds=0.05, retire_seconds=0.05)
+    bulk = MemoryLane("bulk", 1)
     async with Indexes(kinds, store, folder / "views", quick, clock).running() as indexes:
         stages = IngestStages(parser=memory_parser, chunker=MemoryChunker(), embedder=embedder)
         yield House(
@@ -128,7 +130,7 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
             catalog=catalog,
             indexes=indexes,
             embedder=embedder,
-            ingest=IngestDocument(catalog, indexes, stages, settings or IngestSettings()),
+            ingest=IngestDocument(catalog, indexes, stages, settings or IngestSettings(), bulk),
             clock=clock,
             stages={
                 "rewrite": memory_rewriter,
@@ -139,3 +141,4 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
             },
             generators=(MemoryGenerator(),),
         )
+    bulk.executor.shutdown()

@@ -1,12 +1,15 @@
 """The way of a document: nothing is parsed, cut or embedded that need not be, and everything is bounded."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ragstone_server.catalog.catalog import WriteOutcome
+from ragstone_server.catalog.catalog import WriteOutcome, WriteReceipt
+from ragstone_server.pipelines import ingest
 from ragstone_server.pipelines.admission import Admission
 from ragstone_server.pipelines.plain_text import plain_document
 from ragstone_server.pipelines.settings import IngestSettings
@@ -18,6 +21,7 @@ from ragstone_server.spi.errors import (
     Overloaded,
     VersionStale,
 )
+from ragstone_server.spi.parser import ParsedDocument
 from ragstone_server.testing.conformance.samples import CONTEXT
 from tests.unit.pipelines.house import House, open_house
 
@@ -114,6 +118,36 @@ async def test_another_embedder_is_refused_before_any_work(house: House, tmp_pat
 async def test_the_same_document_sent_twice_at_once_is_stored_once(house: House) -> None:
     receipts = await asyncio.gather(*(house.put("a", "one", version=1) for _ in range(2)))
     assert sorted(receipt.outcome for receipt in receipts) == [WriteOutcome.STORED, WriteOutcome.UNCHANGED]
+
+
+async def test_a_document_holds_its_place_until_it_is_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = []
+    upsert = house.catalog.upsert
+
+    async def watched(*arguments: Any) -> WriteReceipt:
+        held.append(house.ingest.admission.documents)
+        return await upsert(*arguments)
+
+    monkeypatch.setattr(house.catalog, "upsert", watched)
+    await house.put("a", "one")
+    assert held == [1]
+    assert house.ingest.admission.documents == 0
+
+
+async def test_a_large_text_is_hashed_and_normalised_beside_the_event_loop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def watched(text: str) -> ParsedDocument:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return plain_document(text)
+
+    monkeypatch.setattr(ingest, "LARGE", 20)
+    monkeypatch.setattr(ingest, "plain_document", watched)
+    await house.put("small", "one")
+    await house.put("large", "one two three four five six seven")
+    assert threads == [True, False]
 
 
 def test_admission_counts_documents_and_bytes() -> None:

@@ -76,6 +76,12 @@ async def test_a_message_has_its_bound() -> None:
     assert max(map(len, texts)) == 3
 
 
+async def test_the_bound_of_a_message_is_in_bytes() -> None:
+    settings = GrpcSettings(heartbeat_seconds=3600, max_coalesced_bytes=4)
+    seen = await read(Source(*deltas(*"äöüßäöüß")), settings, pause=0.01)
+    assert max(len(event.text) for event in seen if isinstance(event, Delta)) == 2
+
+
 async def test_silence_is_broken_by_heartbeats() -> None:
     seen = await read(Source(STARTED, 0.05, MODEL), GrpcSettings(heartbeat_seconds=0.01))
     assert seen[0] == STARTED

@@ -37,7 +37,12 @@ class WriteTests:
         record = await store.document(collection.key, A)
         assert record is not None
         stored = StoredVersion(
-            version=7, deleted=False, content_hash=content("ferry").content_hash, document_key=record.key
+            version=7,
+            deleted=False,
+            content_hash=content("ferry").content_hash,
+            document_key=record.key,
+            uri=record.fields.uri,
+            attributes=record.fields.attributes,
         )
         assert await store.versions(collection.key, [A, B]) == {A: stored}
         async with store.transaction(collection.key) as transaction:

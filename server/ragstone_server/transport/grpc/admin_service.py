@@ -11,7 +11,7 @@ from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
 from ragstone_server.spi.catalog_store import CollectionRecord
 from ragstone_server.spi.errors import FieldViolation, InvalidRequest
 from ragstone_server.spi.kinds import KINDS
-from ragstone_server.spi.names import CollectionName, TenantId
+from ragstone_server.spi.names import CollectionName, parse_tenant
 from ragstone_server.transport.convert.documents import collection_to, settings_from
 from ragstone_server.transport.convert.paging import after_token, next_token
 from ragstone_server.transport.grpc.backend import Backend
@@ -48,7 +48,7 @@ class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
         self, request: admin_service_pb2.ListCollectionsRequest, context: Context
     ) -> admin_service_pb2.ListCollectionsResponse:
         """List the collections of a tenant."""
-        tenant = TenantId(CollectionName.parse(f"{request.parent}/collections/any").tenant)
+        tenant = parse_tenant(request.parent)
         limit = request.page_size or PAGE
         records = await self._store.collections(tenant, after_token(request.page_token), limit + 1)
         return admin_service_pb2.ListCollectionsResponse(

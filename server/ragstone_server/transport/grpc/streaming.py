@@ -68,10 +68,13 @@ def _joined(
     delta: Delta, queue: asyncio.Queue[QueryEvent | _End], limit: int
 ) -> tuple[Delta, QueryEvent | _End | None]:
     """The delta with those that wait behind it, and the event after them that was taken out too soon."""
-    text = delta.text
-    while len(text) < limit and not queue.empty():
+    texts, size = [delta.text], len(delta.text.encode())
+    following = None
+    while size < limit and not queue.empty():
         event = queue.get_nowait()
         if not isinstance(event, Delta):
-            return Delta(text=text), event
-        text += event.text
-    return Delta(text=text), None
+            following = event
+            break
+        texts.append(event.text)
+        size += len(event.text.encode())
+    return Delta(text="".join(texts)), following
