@@ -26,6 +26,8 @@ class FinishReason(StrEnum):
     """It reached its limit of tokens."""
     ABSTAINED = "ABSTAINED"
     """There is no answer; the abstention says why."""
+    CONTENT_FILTER = "CONTENT_FILTER"
+    """A filter of the model's provider ended it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

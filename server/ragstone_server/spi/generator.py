@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from ragstone_server.spi.context import RequestContext
+from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.turns import Turn
 
@@ -18,6 +19,8 @@ class FinishReason(StrEnum):
     """It is complete."""
     LENGTH = "length"
     """It reached the token budget."""
+    CONTENT_FILTER = "content_filter"
+    """The provider's filter ended it."""
     ABSTAINED = "abstained"
     """There is no answer; the abstention says why."""
 
@@ -27,6 +30,34 @@ class Abstention(StrEnum):
 
     NO_RELEVANT_CONTENT = "no_relevant_content"
     """Nothing in the evidence answers the question."""
+
+
+class MessageRole(StrEnum):
+    """Who speaks in a prompt."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptMessage:
+    """One message of a rendered prompt."""
+
+    role: MessageRole
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a language model picks its tokens; what is None is left to the provider."""
+
+    temperature: float | None = None
+    """From 0 (always the likeliest token) to 2."""
+    stop: tuple[str, ...] = ()
+    """Texts before which the answer ends."""
+    json_schema: str | None = None
+    """JSON Schema that the answer obeys, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +82,11 @@ class GenerateRequest:
     evidence: tuple[NumberedPassage, ...]
     """Numbered from 1 without gaps; may be empty."""
     max_output_tokens: int
+    prompt: tuple[PromptMessage, ...] = ()
+    """Question and evidence as a language model is to read them; one that reads them itself ignores it."""
+    prefix: str = ""
+    """Beginning of the answer, said already by another model: the deltas go on behind it and do not repeat it."""
+    sampling: Sampling = Sampling()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +109,61 @@ class Finished:
 GenerationEvent: TypeAlias = TextDelta | Finished
 
 
+class Fault(StrEnum):
+    """What is wrong with a provider, or with what it was asked."""
+
+    UNREACHABLE = "unreachable"
+    """No connection."""
+    UNAVAILABLE = "unavailable"
+    """It answers that it cannot serve now (500 to 599)."""
+    RATE_LIMITED = "rate_limited"
+    """It answers that it is asked too often (429)."""
+    UNAUTHORIZED = "unauthorized"
+    """It refuses the credentials (401, 403)."""
+    REJECTED = "rejected"
+    """It refuses the request (other 400 to 499); sending it again is of no use."""
+    STALLED = "stalled"
+    """It sent nothing for too long."""
+    CUT = "cut"
+    """The stream ended before its end."""
+    MALFORMED = "malformed"
+    """What came is not the protocol: a wrong content type, broken framing, broken JSON."""
+    REPORTED = "reported"
+    """It sent an error where an answer was to come."""
+    EMPTY = "empty"
+    """It ended without a word."""
+
+
+RETRYABLE = frozenset({Fault.UNREACHABLE, Fault.UNAVAILABLE, Fault.RATE_LIMITED, Fault.CUT, Fault.STALLED})
+"""Sending the same request to the same provider again may help."""
+
+
+class GeneratorFailed(RagstoneError):
+    """The provider of a model failed."""
+
+    def __init__(
+        self,
+        fault: Fault,
+        message: str | None = None,
+        *,
+        retry_after_s: float | None = None,
+        usage: Usage | None = None,
+    ) -> None:
+        """`message` is for logs and operators: it holds no text of the prompt, of the answer or of a key."""
+        super().__init__(message or f"the provider failed: {fault}")
+        self.fault = fault
+        self.retry_after_s = retry_after_s
+        """When the provider wants to be asked again."""
+        self.usage = usage
+        """What was consumed until then, where it is known."""
+
+
 class Generator(Protocol):
     """A `StreamStage[GenerateRequest, GenerationEvent]` with the name of its model.
 
-    Deltas are not empty. An error is raised, never written as text. Leaving the context stops the work at once.
+    Deltas are not empty. An error is raised, never written as text: `GeneratorFailed` for what the provider of a model does.
+    A generator neither retries nor falls back, and reads no clock but for the request's deadline. Leaving the context stops
+    the work at once: a connection is closed, not returned to a pool, while its answer is incomplete.
     """
 
     @property

@@ -60,6 +60,8 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     """It reached its limit of tokens."""
     FINISH_REASON_ABSTAINED: _FinishReason.ValueType  # 3
     """There is no answer; `abstention` says why."""
+    FINISH_REASON_CONTENT_FILTER: _FinishReason.ValueType  # 4
+    """A filter of the model's provider ended it."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why an answer ended."""
@@ -72,6 +74,8 @@ FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 """It reached its limit of tokens."""
 FINISH_REASON_ABSTAINED: FinishReason.ValueType  # 3
 """There is no answer; `abstention` says why."""
+FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 4
+"""A filter of the model's provider ended it."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 class _AbstentionReason:

@@ -29,6 +29,7 @@ _ROLES = {query_service_pb2.ROLE_USER: Role.USER, query_service_pb2.ROLE_ASSISTA
 _FINISH = {
     FinishReason.STOP: query_service_pb2.FINISH_REASON_STOP,
     FinishReason.LENGTH: query_service_pb2.FINISH_REASON_LENGTH,
+    FinishReason.CONTENT_FILTER: query_service_pb2.FINISH_REASON_CONTENT_FILTER,
     FinishReason.ABSTAINED: query_service_pb2.FINISH_REASON_ABSTAINED,
 }
 _ABSTENTION = {Abstention.NO_RELEVANT_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT}
