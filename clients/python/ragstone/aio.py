@@ -13,8 +13,8 @@ from ragstone.errors import from_rpc
 from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.ingesting import AsyncUpload
 from ragstone.metadata import Metadata
-from ragstone.passages import Answer, Passages, Turn, degraded_from, passage_from
-from ragstone.requests import collection_name, document_name, search, upsert
+from ragstone.passages import Answer, MidStream, Passages, Turn, degraded_from, passage_from
+from ragstone.requests import collection_name, document_name, mid_stream_to, search, upsert
 from ragstone.session import Session
 from ragstone.v1 import (
     ingest_service_pb2,
@@ -85,12 +85,17 @@ class AsyncClient:
         min_watermark: str | None = None,
         context_tokens: int | None = None,
         max_output_tokens: int | None = None,
+        route: str | None = None,
+        mid_stream: MidStream | None = None,
+        temperature: float | None = None,
+        stop: Sequence[str] = (),
         stage_options: Mapping[str, Mapping[str, Any]] | None = None,
         timeout: float | None = None,
     ) -> AsyncGenerator[query_service_pb2.QueryResponse, None]:
         """Ask, and iterate over the messages of the contract; close the iterator to cancel early.
 
-        `min_watermark="session"` waits until the index has all that this client wrote.
+        `min_watermark="session"` waits until the index has all that this client wrote. `mid_stream` says what happens when a
+        model fails after its first token, where the route permits callers to choose.
         """
         request = query_service_pb2.QueryRequest(
             search=search(
@@ -104,6 +109,10 @@ class AsyncClient:
             ),
             context_tokens=context_tokens or 0,
             max_output_tokens=max_output_tokens or 0,
+            route=route or "",
+            mid_stream=mid_stream_to(mid_stream),
+            temperature=temperature,
+            stop=stop,
         )
         call = self._queries.Query(request, timeout=deadline("Query", timeout), metadata=self._metadata)
         try:

@@ -7,6 +7,7 @@ from ragstone.errors import InternalError
 from ragstone.passages import (
     Abstention,
     Answer,
+    Attempt,
     Citation,
     Degraded,
     FinishReason,
@@ -50,6 +51,13 @@ class AttemptStarted:
     """A model begins to answer."""
 
     model: str
+    route: str = ""
+    deployment: str = ""
+    """Its name within the route."""
+    why: str = ""
+    """Why this one, in a few words."""
+    continues: bool = False
+    """It goes on behind the deltas of the attempt before, which stay valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptDiscarded:
-    """The deltas and citations since the last `AttemptStarted` are void."""
+    """All deltas and citations up to here are void."""
 
     reason: str
     next_model: str
@@ -82,6 +90,8 @@ class Completed:
     usage: Usage
     watermark: str
     finish_reason: FinishReason
+    attempts: tuple[Attempt, ...] = ()
+    """Every call of a model, in order."""
 
 
 Event: TypeAlias = (
@@ -99,7 +109,13 @@ def event_from(wire: query_service_pb2.QueryResponse) -> Event | None:
         case "evidence":
             return Evidence(passages=tuple(passage_from(passage) for passage in wire.evidence.passages))
         case "attempt_started":
-            return AttemptStarted(model=wire.attempt_started.model)
+            return AttemptStarted(
+                model=wire.attempt_started.model,
+                route=wire.attempt_started.route,
+                deployment=wire.attempt_started.deployment,
+                why=wire.attempt_started.why,
+                continues=wire.attempt_started.continues,
+            )
         case "delta":
             return Delta(text=wire.delta.text)
         case "citation":
@@ -124,6 +140,15 @@ def _completed(wire: query_service_pb2.Completed) -> Completed:
         usage=usage_from(wire.usage),
         watermark=wire.watermark,
         finish_reason=finish_reason_from(wire),
+        attempts=tuple(
+            Attempt(
+                model=attempt.model,
+                deployment=attempt.deployment,
+                fault=attempt.fault,
+                usage=usage_from(attempt.usage),
+            )
+            for attempt in wire.attempts
+        ),
     )
 
 

@@ -30,6 +30,17 @@ class FinishReason(StrEnum):
     """A filter of the model's provider ended it."""
 
 
+class MidStream(StrEnum):
+    """What happens when a model fails after its first token."""
+
+    RESTART = "RESTART"
+    """What was said is declared void, and the next model begins again."""
+    CONTINUE = "CONTINUE"
+    """The next model goes on behind what was said, where it can; else it begins again."""
+    FAIL = "FAIL"
+    """The stream ends with an error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One earlier turn of a conversation."""
@@ -105,6 +116,17 @@ class Usage:
     input_tokens: int
     output_tokens: int
     estimated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call of a model."""
+
+    model: str
+    deployment: str
+    fault: str
+    """What went wrong, in a word; empty where it answered."""
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

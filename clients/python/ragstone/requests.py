@@ -10,7 +10,7 @@ from ragstone.channel import MAX_MESSAGE_BYTES
 from ragstone.documents import NewDocument
 from ragstone.errors import InvalidArgument
 from ragstone.metadata import to_wire
-from ragstone.passages import Turn
+from ragstone.passages import MidStream, Turn
 from ragstone.v1 import document_pb2, ingest_service_pb2, query_service_pb2
 
 PART_BYTES = 1024 * 1024
@@ -18,6 +18,19 @@ PART_BYTES = 1024 * 1024
 INLINE_CHARACTERS = 4 * 1024 * 1024
 """Text of up to this length travels in one message."""
 _ROLES = {"user": query_service_pb2.ROLE_USER, "assistant": query_service_pb2.ROLE_ASSISTANT}
+
+
+_MID_STREAM = {
+    None: query_service_pb2.MID_STREAM_UNSPECIFIED,
+    MidStream.RESTART: query_service_pb2.MID_STREAM_RESTART,
+    MidStream.CONTINUE: query_service_pb2.MID_STREAM_CONTINUE,
+    MidStream.FAIL: query_service_pb2.MID_STREAM_FAIL,
+}
+
+
+def mid_stream_to(choice: MidStream | None) -> "query_service_pb2.MidStream.ValueType":
+    """The caller's choice, unspecified where it made none."""
+    return _MID_STREAM[choice]
 
 
 def collection_name(collection: str) -> str:

@@ -1,11 +1,13 @@
 """Everything that answers, open as long as its context."""
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.data_directory import locked
 from ragstone_server.app.policies import check_policies
+from ragstone_server.app.routes import check_routes, open_routes
 from ragstone_server.app.stages import Governor, open_context_filter, open_ingest_stages, open_retrieve_stages
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
@@ -47,6 +49,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
     offers = discover()
     check_selections(offers, configuration.selections)
     check_policies(offers, configuration.policies)
+    check_routes(offers, configuration.routes)
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(locked(settings.data_dir))
         host = ServerHost(
@@ -67,9 +70,10 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
         )
         governor = Governor(configuration=configuration, registry=registry, clock=clock)
+        routes = await open_routes(configuration, registry, clock)
         retrieve_stages = await open_retrieve_stages(governor)
         context_filter = await open_context_filter(governor)
-        generate = Generate(await governor.attempts())
+        generate = Generate(routes, clock, random.Random())  # noqa: S311 - weights and jitter, no secrets
         indexes = await stack.enter_async_context(
             Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
         )

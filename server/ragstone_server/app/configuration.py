@@ -12,7 +12,9 @@ from ragstone_server.config.validation import validated
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, RetrievalSettings
 from ragstone_server.registry.registry import Selection
-from ragstone_server.spi.kinds import KINDS
+from ragstone_server.routing.route import DEFAULT_ROUTE
+from ragstone_server.routing.settings import RouteSettings
+from ragstone_server.spi.kinds import GENERATOR, KINDS
 from ragstone_server.spi.provider import Settings
 from ragstone_server.transport.grpc.settings import GrpcSettings
 from ragstone_server.wrappers.policy import StagePolicy
@@ -30,6 +32,10 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "generator": "extractive",
     "catalog": "sqlite",
 }
+
+ROUTES = "routes"
+"""Section of the routes, and the generator that stands for them."""
+UNSELECTED = Selection(use="", config={})
 
 SECTIONS: Mapping[str, type[Settings]] = {
     "server": ServerSettings,
@@ -55,6 +61,8 @@ class Configuration:
     """By kind."""
     policies: Mapping[str, StagePolicy]
     """By kind."""
+    routes: Mapping[str, RouteSettings]
+    """By name; empty: the selected generator answers by itself."""
 
 
 def read_configuration(file: Path | None, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Configuration:
@@ -72,7 +80,7 @@ def parse_configuration(tree: Tree) -> Configuration:
     problems: list[Problem] = []
     kinds = {kind.name for kind in KINDS}
     for section, values in tree.items():
-        if section not in kinds and section not in SECTIONS:
+        if section not in kinds and section not in SECTIONS and section != ROUTES:
             problems.append(Problem(where=section, what="unknown section"))
         elif not isinstance(values, dict):
             what = "a list" if isinstance(values, list) else "a value"
@@ -99,6 +107,36 @@ def parse_configuration(tree: Tree) -> Configuration:
             policies[kind] = validated(StagePolicy, policy, kind)
         except ConfigurationInvalid as error:
             problems += error.problems
+    routes = _routes(tree.get(ROUTES, {}), selections, problems)
     if problems:
         raise ConfigurationInvalid(*problems)
-    return Configuration(**parsed, selections=selections, policies=policies)
+    return Configuration(**parsed, selections=selections, policies=policies, routes=routes)
+
+
+def _routes(
+    tree: Mapping[str, object], selections: dict[str, Selection], problems: list[Problem]
+) -> dict[str, RouteSettings]:
+    """The routes; the selected generator becomes the first deployment of the default one."""
+    routed = selections.get(GENERATOR.name, UNSELECTED).use == ROUTES
+    if not routed:
+        problems += [Problem(where=ROUTES, what=f'is not used; set generator.use = "{ROUTES}"')] if tree else []
+        return {}
+    if selections[GENERATOR.name].config:
+        keys = ", ".join(selections[GENERATOR.name].config)
+        problems.append(Problem(where=GENERATOR.name, what=f"{keys}: belongs to a deployment of a route"))
+    routes: dict[str, RouteSettings] = {}
+    for name, values in tree.items():
+        where = f"{ROUTES}.{name}"
+        if not isinstance(values, dict):
+            problems.append(Problem(where=where, what=f"is a value; write a section [{where}]"))
+            continue
+        try:
+            routes[name] = validated(RouteSettings, values, where)
+        except ConfigurationInvalid as error:
+            problems += error.problems
+    if DEFAULT_ROUTE not in tree:
+        problems.append(Problem(where=ROUTES, what=f"needs a route {DEFAULT_ROUTE!r}"))
+    if DEFAULT_ROUTE in routes:
+        first = routes[DEFAULT_ROUTE].deployments[0]
+        selections[GENERATOR.name] = Selection(use=first.provider, config=first.own)
+    return routes

@@ -5,20 +5,17 @@ from typing import TypeVar
 
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.policies import SKIPPABLE
-from ragstone_server.pipelines.generate import Attempt
 from ragstone_server.pipelines.ingest import IngestStages
 from ragstone_server.pipelines.retrieve import RetrieveStages
 from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
 from ragstone_server.registry.registry import Registry
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
-from ragstone_server.spi.generator import Generator
 from ragstone_server.spi.kinds import (
     CHUNKER,
     CONTEXT_FILTER,
     EMBEDDER,
     FUSER,
-    GENERATOR,
     LEXICAL_INDEX,
     PARSER,
     RERANKER,
@@ -27,8 +24,7 @@ from ragstone_server.spi.kinds import (
     Kind,
 )
 from ragstone_server.spi.stages import Stage
-from ragstone_server.wrappers.bounded import bounded_stream
-from ragstone_server.wrappers.deadline import WithContext, with_deadline_stream
+from ragstone_server.wrappers.deadline import WithContext
 from ragstone_server.wrappers.fallible import Outcome
 from ragstone_server.wrappers.governed import governed
 from ragstone_server.wrappers.policy import FAIL, SKIP
@@ -60,22 +56,6 @@ class Governor:
         """A retriever: it can be skipped, and the other one answers alone."""
         policy = self.configuration.policies[kind]
         return governed(stage, name, policy, self.clock, skip=policy.on_failure != FAIL)
-
-    async def attempts(self) -> tuple[Attempt, ...]:
-        """The generators that may answer, in their order."""
-        policy = self.configuration.policies[GENERATOR.name]
-        generators: list[Generator] = [await self.registry.open(GENERATOR)]
-        if policy.on_failure not in (None, FAIL):
-            generators.append(await self.registry.open_other(GENERATOR, str(policy.on_failure)))
-        attempts = []
-        for generator in generators:
-            bound = generator if policy.concurrency is None else bounded_stream(generator, policy.concurrency)
-            # The deadline outside of the bound: waiting for a place takes of the caller's time too.
-            stream = with_deadline_stream(
-                bound, GENERATOR.name, self.clock, policy.deadline_share, policy.timeout_seconds
-            )
-            attempts.append(Attempt(model=generator.model, generator=stream))
-        return tuple(attempts)
 
 
 async def open_ingest_stages(registry: Registry) -> IngestStages:

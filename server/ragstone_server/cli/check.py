@@ -18,6 +18,7 @@ def check_command(config: Path | None, server: str, as_json: bool) -> None:
     from ragstone_server.app.configuration import Configuration, read_configuration
     from ragstone_server.app.listening import checked_address
     from ragstone_server.app.policies import check_policies
+    from ragstone_server.app.routes import check_routes
     from ragstone_server.config.errors import ConfigurationInvalid
     from ragstone_server.registry.discovery import discover
     from ragstone_server.registry.registry import check_selections
@@ -32,6 +33,7 @@ def check_command(config: Path | None, server: str, as_json: bool) -> None:
         offers = discover()
         check_selections(offers, configuration.selections)
         check_policies(offers, configuration.policies)
+        check_routes(offers, configuration.routes)
     except ConfigurationInvalid as error:
         problems += [str(problem) for problem in error.problems]
     except StartError as error:

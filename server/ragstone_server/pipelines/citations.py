@@ -47,6 +47,15 @@ class CitationChecker:
         self._held = text[cut:]
         yield from self._emit(text[:cut])
 
+    @property
+    def holds(self) -> bool:
+        """Whether something is held back."""
+        return bool(self._held)
+
+    def forget_held(self) -> None:
+        """Drop what was held back: the beginning of a marker that does not end here."""
+        self._held = ""
+
     def finish(self) -> Iterator[Delta | Citation]:
         """Give what was held back."""
         held, self._held = self._held, ""

@@ -32,6 +32,12 @@ class AttemptStarted:
     """A model begins to answer."""
 
     model: str
+    route: str = ""
+    deployment: str = ""
+    why: str = ""
+    """Why this one."""
+    continues: bool = False
+    """It goes on behind the deltas of the attempt before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One call of a model, whether it was seen in the stream or failed before its first token."""
+
+    model: str
+    deployment: str
+    fault: str | None
+    """None: it answered."""
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """The end: the last event of a stream."""
 
@@ -76,10 +93,13 @@ class Completed:
     abstention: Abstention | None
     answer: Answer
     usage: Usage
+    """Of all attempts together."""
     invalid_citations: int
     """Citations that named no passage of the evidence and were removed."""
     watermark: Watermark
     """Least position of the views that contributed."""
+    attempts: tuple[AttemptRecord, ...] = ()
+    """Every call of a model, in order."""
 
 
 QueryEvent: TypeAlias = (

@@ -1,82 +1,129 @@
 """From evidence to a checked answer, attempt by attempt. Fallback in mid-stream lives here."""
 
+import asyncio
 import logging
+import random
+from collections import deque
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ragstone_server.catalog.watermark import Watermark
-from ragstone_server.pipelines.citations import CitationChecker
-from ragstone_server.pipelines.events import Answer, AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
-from ragstone_server.spi.errors import RequestError, StageFailed
-from ragstone_server.spi.generator import Finished, GenerateRequest, GenerationEvent, TextDelta
-from ragstone_server.spi.stages import StreamStage
+from ragstone_server.pipelines.draft import Draft
+from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
+from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.route import Routes
+from ragstone_server.routing.settings import MidStream
+from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.errors import Overloaded, RequestError, StageFailed
+from ragstone_server.spi.generator import RETRYABLE, Fault, GenerateRequest, GeneratorFailed
 from ragstone_server.wrappers.fallible import Degradation
 
 logger = logging.getLogger(__name__)
 
 GenerateEvent = AttemptStarted | Delta | Citation | AttemptDiscarded | Degradation | Completed
 
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One generator that may answer."""
+class Choice:
+    """What a caller chose of the way in which it is answered."""
 
-    model: str
-    generator: StreamStage[GenerateRequest, GenerationEvent]
+    route: str = ""
+    """Empty: the default one."""
+    mid_stream: MidStream | None = None
+    """None: what the route says."""
 
 
 class Generate:
-    """Asks the generators in their order until one answers."""
+    """Asks the deployments of a route until one answers."""
 
-    def __init__(self, attempts: tuple[Attempt, ...]) -> None:
-        self._attempts = attempts
+    def __init__(self, routes: Routes, clock: Clock, dice: random.Random) -> None:
+        self._routes = routes
+        self._clock = clock
+        self._dice = dice
 
-    async def __call__(self, request: GenerateRequest, watermark: Watermark) -> AsyncGenerator[GenerateEvent, None]:
-        """Ends with `Completed`. Raises `StageFailed` where no generator answered.
+    def check(self, choice: Choice) -> None:
+        """Raises `InvalidRequest` where the choice is not permitted, before any work is spent."""
+        self._routes.named(choice.route).policy(choice.mid_stream)
 
-        Each attempt begins with `AttemptStarted`; where one fails and another follows, its deltas are declared void.
+    async def __call__(
+        self, request: GenerateRequest, choice: Choice, watermark: Watermark
+    ) -> AsyncGenerator[GenerateEvent, None]:
+        """Ends with `Completed`. Raises `StageFailed` where no model answered, `Overloaded` where all are at their limits.
+
+        An attempt that fails before its first token is not seen in the stream but as a degradation. After it, as the policy
+        says: its deltas are declared void, the next model goes on behind them, or the stream fails.
         """
-        for attempt, following in zip(self._attempts, (*self._attempts[1:], None), strict=True):
-            yield AttemptStarted(model=attempt.model)
-            checker = CitationChecker(request.evidence)
-            finished: Finished | None = None
+        route = self._routes.named(choice.route)
+        policy = route.policy(choice.mid_stream)
+        order = route.order(request, self._dice)
+        draft = Draft(request, route.name)
+        faults: list[GeneratorFailed] = []
+        waiting = deque(order)
+        rounds = route.retries
+        while not draft.finished:
+            if not waiting:
+                await self._pause(request, faults, draft.tries)
+                waiting.extend(order)
+                rounds -= 1
+            deployment = waiting.popleft()
+            following = waiting[0] if waiting else order[0] if rounds else None
             try:
-                async with attempt.generator(request) as events:
+                async with aclosing(self._attempt(deployment, draft)) as events:
                     async for event in events:
-                        match event:
-                            case TextDelta(text=text):
-                                for checked in checker.feed(text):
-                                    yield checked
-                            case Finished():
-                                for checked in checker.finish():
-                                    yield checked
-                                finished = event
-                                break
-                if finished is None:
-                    raise StageFailed("the generator ended without an end", metadata={"stage": "generator"})
+                        yield event
             except Exception as error:
-                if finished is not None:
-                    logger.warning("model %s did not close cleanly", attempt.model, exc_info=error)
-                    yield _completed(finished, checker, watermark)
+                if draft.finished:
+                    logger.warning("model %s did not close cleanly", deployment.model, exc_info=error)
+                    break
+                fault = draft.failed(deployment, error)
+                logger.warning("model %s failed: %s", deployment.model, fault, exc_info=_unforeseen(error))
+                if isinstance(error, RequestError) and (following is None or self._late(request)):
+                    raise
+                if isinstance(error, GeneratorFailed):
+                    faults.append(error)
+                if following is None or (draft.said and policy is MidStream.FAIL):
+                    raise self._given_up(faults) from error
+                for told in draft.hand_over(following, policy):
+                    yield told
+        yield draft.completed(watermark)
+
+    async def _attempt(self, deployment: Deployment, draft: Draft) -> AsyncGenerator[GenerateEvent, None]:
+        async with deployment(draft.request_for(deployment)) as events:
+            async for event in events:
+                for told in draft.told(deployment, event):
+                    yield told
+                if draft.finished:
                     return
-                if following is None:
-                    if isinstance(error, RequestError):
-                        raise
-                    raise StageFailed("the generator failed", metadata={"stage": "generator"}) from error
-                logger.warning("model %s failed: %s", attempt.model, type(error).__name__, exc_info=error)
-                yield AttemptDiscarded(reason="the model failed", next_model=following.model)
-                yield Degradation(stage="generator", reason=f"failed and was replaced by {following.model}")
-            else:
-                yield _completed(finished, checker, watermark)
-                return
+        raise GeneratorFailed(Fault.CUT, "the stream ended without its end")
+
+    async def _pause(self, request: GenerateRequest, faults: list[GeneratorFailed], tries: int) -> None:
+        """Before a further round. Raises where none is of use, or where there is no time for it."""
+        worth = [error.retry_after_s for error in faults if error.fault in RETRYABLE]
+        backoff = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**tries) * self._dice.uniform(0.5, 1.0)
+        asked = 0.0 if None in worth else min((seconds for seconds in worth if seconds is not None), default=0.0)
+        pause = max(backoff, asked)
+        if not worth or pause > LONGEST_PAUSE_S or self._late(request, pause):
+            raise self._given_up(faults)
+        await asyncio.sleep(pause)
+
+    def _late(self, request: GenerateRequest, seconds: float = 0.0) -> bool:
+        """Whether the caller will be gone by then."""
+        deadline = request.context.deadline
+        return deadline is not None and self._clock.monotonic() + seconds >= deadline
+
+    def _given_up(self, faults: list[GeneratorFailed]) -> RequestError:
+        if faults and all(error.fault is Fault.RATE_LIMITED for error in faults):
+            waits = [error.retry_after_s for error in faults if error.retry_after_s is not None]
+            return Overloaded("the models are at their limits; try again", retry_after_s=min(waits, default=1.0))
+        metadata = {"stage": "generator"}
+        if faults:
+            metadata["fault"] = faults[-1].fault.value
+        return StageFailed("no model answered", metadata=metadata)
 
 
-def _completed(event: Finished, checker: CitationChecker, watermark: Watermark) -> Completed:
-    return Completed(
-        finish_reason=event.finish_reason,
-        abstention=event.abstention,
-        answer=Answer(text=checker.text, citations=tuple(checker.citations)),
-        usage=event.usage,
-        invalid_citations=checker.invalid,
-        watermark=watermark,
-    )
+def _unforeseen(error: Exception) -> Exception | None:
+    return None if isinstance(error, GeneratorFailed | RequestError) else error

@@ -2,18 +2,18 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.observe.stage_times import collected
 from ragstone_server.pipelines.events import EvidenceFound, QueryEvent, Started
-from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.generate import Choice, Generate
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
-from ragstone_server.spi.generator import GenerateRequest
+from ragstone_server.spi.generator import GenerateRequest, Sampling
 from ragstone_server.spi.stages import Stage
 from ragstone_server.wrappers.fallible import Outcome
 
@@ -27,6 +27,8 @@ class QueryRequest:
     """Budget of the evidence; None: the configured one."""
     max_output_tokens: int | None
     """Likewise of the answer."""
+    choice: Choice = field(default_factory=Choice)
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 class AnswerQuestion:
@@ -50,6 +52,7 @@ class AnswerQuestion:
 
     async def __call__(self, request: QueryRequest) -> AsyncGenerator[QueryEvent, None]:
         """Ends with `Completed`, or raises a `RequestError`."""
+        self._generate.check(request.choice)
         context = request.retrieve.context
         collection = await self._catalog.collection(context.collection)
         yield Started(request_id=context.request_id, watermark=self._catalog.watermark(collection, collection.head))
@@ -65,7 +68,7 @@ class AnswerQuestion:
         evidence = await self._packer(kept, request.context_tokens or self._settings.context_tokens)
         yield EvidenceFound(passages=evidence)
         asked = self._to_generate(request, retrieval, evidence)
-        async with aclosing(self._generate(asked, retrieval.watermark)) as events:
+        async with aclosing(self._generate(asked, request.choice, retrieval.watermark)) as events:
             async for event in events:
                 yield event
 
@@ -79,6 +82,7 @@ class AnswerQuestion:
             turns=request.retrieve.turns,
             evidence=evidence,
             max_output_tokens=request.max_output_tokens or self._settings.max_output_tokens,
+            sampling=request.sampling,
         )
 
 

@@ -1,10 +1,13 @@
 """Opens providers on demand, each once for a configuration, in the order of their needs."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ragstone_server.config.errors import ConfigurationInvalid, Problem
@@ -17,6 +20,7 @@ from ragstone_server.spi.kinds import KINDS, Kind
 
 StageT = TypeVar("StageT")
 NONE = "none"
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +96,10 @@ class Registry:
         """As `open`, or None where the configuration uses none."""
         return None if self.selected(kind) is None else await self.open(kind)
 
-    async def open_other(self, kind: Kind[StageT], use: str) -> StageT:
-        """Another provider of the kind, with its default configuration: a replacement by policy."""
+    async def open_other(self, kind: Kind[StageT], use: str, config: Mapping[str, object] = NOTHING) -> StageT:
+        """Another provider of the kind: a replacement by policy, with its defaults, or a deployment of a route."""
         async with self._lock:
-            opened: StageT = await self._open(kind, (), Selection(use=use, config={}))
+            opened: StageT = await self._open(kind, (), Selection(use=use, config=config))
             return opened
 
     async def _open(self, kind: Kind[Any], path: tuple[str, ...], selection: Selection | None = None) -> Any:
@@ -104,7 +108,9 @@ class Registry:
         selection = selection or self._selections[kind.name]
         provider = self.offers.find(kind, selection.use).provider
         config = validated(provider.config, selection.config, kind.name)
-        key = kind.name, provider.name, config.model_dump_json()
+        # As it was written: a dump of the model shows all secrets alike.
+        written = json.dumps(dict(selection.config), sort_keys=True, default=str)
+        key = kind.name, provider.name, hashlib.sha256(written.encode()).hexdigest()
         if key not in self._opened:
             needs = {need.name: await self._open(need, (*path, kind.name)) for need in provider.needs}
             host = replace(self._host, opened=needs)

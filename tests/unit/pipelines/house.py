@@ -1,5 +1,6 @@
 """The pipelines over stages in memory."""
 
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,14 +12,19 @@ from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.pipelines.events import QueryEvent
-from ragstone_server.pipelines.generate import Attempt, Generate
+from ragstone_server.pipelines.generate import Generate
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages, Upload
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.query import AnswerQuestion, QueryRequest
 from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest, RetrieveStages
 from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
 from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, RetrievalSettings
+from ragstone_server.routing.allowance import Allowance
+from ragstone_server.routing.breaker import Breaker
+from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.route import Route, Routes
 from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, Generation, VersionScheme
+from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.metadata import MetadataValue
 from ragstone_server.spi.names import DocumentId, DocumentName
 from ragstone_server.testing.conformance.samples import CONTEXT
@@ -106,12 +112,29 @@ class House:
             self._retrieve(),
             self._governed("context_filter"),
             Packer(self.store, self.embedder.tokenizer, self.answer.neighbours),
-            Generate(tuple(Attempt(model=g.model, generator=g) for g in self.generators)),
+            Generate(routes(*self.generators, clock=self.clock), self.clock, random.Random(1)),
             self.answer,
         )
         retrieve = RetrieveRequest(**{"context": CONTEXT, "question": question, **options})
         request = QueryRequest(retrieve=retrieve, context_tokens=None, max_output_tokens=None)
         return [event async for event in pipeline(request)]
+
+
+def routes(*generators: MemoryGenerator, clock: Clock, **settings: Any) -> Routes:
+    """One route of these generators; a generator whose model ends in `+` can continue."""
+    deployments = tuple(
+        Deployment(
+            route="default",
+            name=generator.model,
+            model=generator.model,
+            generator=generator,
+            breaker=Breaker(clock, failures=3, seconds=30),
+            allowance=Allowance(clock, None, None),
+            prefill=generator.model.endswith("+"),
+        )
+        for generator in generators
+    )
+    return Routes({"default": Route(name="default", deployments=deployments, **settings)})
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """From evidence to a checked answer, attempt by attempt."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
-from ragstone_server.pipelines.generate import Attempt, Generate
+from ragstone_server.pipelines.generate import Choice, Generate
 from ragstone_server.spi.errors import DeadlineExceeded, StageFailed
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.generator import (
@@ -23,9 +24,12 @@ from ragstone_server.spi.generator import (
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.testing.conformance.samples import CONTEXT, scored
+from ragstone_server.testing.memory.clock import MemoryClock
 from ragstone_server.testing.memory.generator import MemoryGenerator, Pause, Step
 from ragstone_server.wrappers.fallible import Degradation
+from tests.unit.pipelines.house import routes
 
+DEFAULT = Choice()
 WATERMARK = Watermark(epoch="e", collection=CollectionKey(1), position=Position(3))
 REQUEST = GenerateRequest(
     context=CONTEXT,
@@ -41,12 +45,13 @@ def playing(*steps: Step, model: str = "memory") -> MemoryGenerator:
     return MemoryGenerator(steps, model=model)
 
 
-def generate(*generators: MemoryGenerator) -> Generate:
-    return Generate(tuple(Attempt(model=generator.model, generator=generator) for generator in generators))
+def generate(*generators: MemoryGenerator, **settings: Any) -> Generate:
+    clock = MemoryClock()
+    return Generate(routes(*generators, clock=clock, **settings), clock, random.Random(1))
 
 
-async def events(*generators: MemoryGenerator) -> list[Any]:
-    return [event async for event in generate(*generators)(REQUEST, WATERMARK)]
+async def events(*generators: MemoryGenerator, choice: Choice = DEFAULT, **settings: Any) -> list[Any]:
+    return [event async for event in generate(*generators, **settings)(REQUEST, choice, WATERMARK)]
 
 
 def kinds(found: list[Any]) -> list[type]:
@@ -85,10 +90,12 @@ async def test_a_generator_that_fails_in_mid_stream_is_replaced_and_its_deltas_a
     assert [event.model for event in found if isinstance(event, AttemptStarted)] == ["first", "second"]
     discarded = next(event for event in found if isinstance(event, AttemptDiscarded))
     assert discarded == AttemptDiscarded(reason="the model failed", next_model="second")
-    assert Degradation(stage="generator", reason="failed and was replaced by second") in found
+    assert Degradation(stage="generator", reason="first failed and was replaced by second") in found
     assert found[-1].answer.text == "Right [1]."
     assert len(found[-1].answer.citations) == 1
-    assert found.index(discarded) < found.index(AttemptStarted(model="second"))
+    began = [found.index(event) for event in found if isinstance(event, AttemptStarted)]
+    assert began[0] < found.index(discarded) < began[1]
+    assert [attempt.fault for attempt in found[-1].attempts] == ["failed", None]
 
 
 async def test_where_the_last_one_fails_the_error_is_typed_and_says_nothing_of_the_cause() -> None:
@@ -107,7 +114,7 @@ async def test_a_stream_without_an_end_is_a_failure() -> None:
                 if not isinstance(event, Finished):
                     yield event
 
-    with pytest.raises(StageFailed, match="without an end"):
+    with pytest.raises(StageFailed, match="no model answered"):
         await events(Endless(("text",)))
 
 
@@ -135,7 +142,7 @@ async def test_p10_where_the_replacement_fails_too_one_attempt_is_discarded_and_
     found: list[Any] = []
     generators = playing("x", OSError("secret detail"), model="first"), playing("y", OSError("b"), model="second")
     with pytest.raises(StageFailed) as caught:
-        async for event in generate(*generators)(REQUEST, WATERMARK):
+        async for event in generate(*generators)(REQUEST, DEFAULT, WATERMARK):
             found.append(event)  # noqa: PERF401 - what came before the failure is wanted
     assert caught.value.metadata == {"stage": "generator"}
     assert "secret" not in caught.value.message
@@ -148,7 +155,7 @@ async def test_p10_where_the_replacement_fails_too_one_attempt_is_discarded_and_
 
 async def test_leaving_early_closes_the_generator() -> None:
     generator = playing("one ", Pause(seconds=3600), "two")
-    async with aclosing(generate(generator)(REQUEST, WATERMARK)) as stream:
+    async with aclosing(generate(generator)(REQUEST, DEFAULT, WATERMARK)) as stream:
         async for event in stream:
             if isinstance(event, Delta):
                 break
@@ -159,7 +166,7 @@ async def test_cancelling_stops_it_and_starts_no_other() -> None:
     first, second = playing("one ", Pause(seconds=3600)), playing("two")
 
     async def read() -> None:
-        async for _ in generate(first, second)(REQUEST, WATERMARK):
+        async for _ in generate(first, second)(REQUEST, DEFAULT, WATERMARK):
             pass
 
     task = asyncio.create_task(read())

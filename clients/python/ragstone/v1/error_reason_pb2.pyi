@@ -78,6 +78,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The server is shutting down."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 26
     """INTERNAL. The server failed; its log has the details under the request id."""
+    ERROR_REASON_PROMPT_NOT_FOUND: _ErrorReason.ValueType  # 27
+    """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
+    ERROR_REASON_PROMPT_INVALID: _ErrorReason.ValueType  # 28
+    """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, where it is known."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -140,4 +144,8 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 25
 """UNAVAILABLE. The server is shutting down."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 26
 """INTERNAL. The server failed; its log has the details under the request id."""
+ERROR_REASON_PROMPT_NOT_FOUND: ErrorReason.ValueType  # 27
+"""NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
+ERROR_REASON_PROMPT_INVALID: ErrorReason.ValueType  # 28
+"""INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, where it is known."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

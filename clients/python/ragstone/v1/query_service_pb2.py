@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from ragstone.v1 import evidence_pb2 as ragstone_dot_v1_dot_evidence__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fragstone/v1/query_service.proto\x12\x0bragstone.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1aragstone/v1/evidence.proto\"Z\n\x04Turn\x12\x31\n\x04role\x18\x01 \x01(\x0e\x32\x11.ragstone.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04role\x12\x1f\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x02R\x04text\"\xdf\x03\n\x06Search\x12N\n\ncollection\x18\x01 \x01(\tB.\xbaH+r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$\xd8\x01\x01R\ncollection\x12*\n\x08question\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01\x18\x80@2\x02\\SR\x08question\x12\x31\n\x05turns\x18\x03 \x03(\x0b\x32\x11.ragstone.v1.TurnB\x08\xbaH\x05\x92\x01\x02\x10@R\x05turns\x12 \n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x06\x66ilter\x12\x1f\n\x05top_k\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x04topK\x12-\n\rmin_watermark\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02R\x0cminWatermark\x12Z\n\rstage_options\x18\x07 \x03(\x0b\x32%.ragstone.v1.Search.StageOptionsEntryB\x0e\xbaH\x0b\x9a\x01\x08\x10 \"\x04r\x02\x18@R\x0cstageOptions\x1aX\n\x11StageOptionsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructR\x05value:\x02\x38\x01\"\xb0\x01\n\x0cQueryRequest\x12\x33\n\x06search\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.SearchB\x06\xbaH\x03\xc8\x01\x01R\x06search\x12\x32\n\x0e\x63ontext_tokens\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\rcontextTokens\x12\x37\n\x11max_output_tokens\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00R\x0fmaxOutputTokens\"\xd9\x04\n\rQueryResponse\x12\x10\n\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x30\n\x07started\x18\x02 \x01(\x0b\x32\x14.ragstone.v1.StartedH\x00R\x07started\x12*\n\x05stage\x18\x03 \x01(\x0b\x32\x12.ragstone.v1.StageH\x00R\x05stage\x12\x33\n\x08\x65vidence\x18\x04 \x01(\x0b\x32\x15.ragstone.v1.EvidenceH\x00R\x08\x65vidence\x12\x46\n\x0f\x61ttempt_started\x18\x05 \x01(\x0b\x32\x1b.ragstone.v1.AttemptStartedH\x00R\x0e\x61ttemptStarted\x12*\n\x05\x64\x65lta\x18\x06 \x01(\x0b\x32\x12.ragstone.v1.DeltaH\x00R\x05\x64\x65lta\x12\x33\n\x08\x63itation\x18\x07 \x01(\x0b\x32\x15.ragstone.v1.CitationH\x00R\x08\x63itation\x12L\n\x11\x61ttempt_discarded\x18\x08 \x01(\x0b\x32\x1d.ragstone.v1.AttemptDiscardedH\x00R\x10\x61ttemptDiscarded\x12\x33\n\x08\x64\x65graded\x18\t \x01(\x0b\x32\x15.ragstone.v1.DegradedH\x00R\x08\x64\x65graded\x12\x36\n\theartbeat\x18\n \x01(\x0b\x32\x16.ragstone.v1.HeartbeatH\x00R\theartbeat\x12\x36\n\tcompleted\x18\x0b \x01(\x0b\x32\x16.ragstone.v1.CompletedH\x00R\tcompletedB\x07\n\x05\x65vent\"F\n\x07Started\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1c\n\twatermark\x18\x02 \x01(\tR\twatermark\"J\n\x05Stage\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12-\n\x04took\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x04took\"<\n\x08\x45vidence\x12\x30\n\x08passages\x18\x01 \x03(\x0b\x32\x14.ragstone.v1.PassageR\x08passages\"&\n\x0e\x41ttemptStarted\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\"\x1b\n\x05\x44\x65lta\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\"\xcc\x01\n\x08\x43itation\x12\x16\n\x06number\x18\x01 \x01(\x05R\x06number\x12\x14\n\x05\x63hunk\x18\x02 \x01(\tR\x05\x63hunk\x12\x1a\n\x08\x64ocument\x18\x03 \x01(\tR\x08\x64ocument\x12,\n\x05range\x18\x04 \x01(\x0b\x32\x16.ragstone.v1.ByteRangeR\x05range\x12\x18\n\x07version\x18\x05 \x01(\x03R\x07version\x12.\n\x06source\x18\x06 \x01(\x0b\x32\x16.ragstone.v1.ByteRangeR\x06source\"I\n\x10\x41ttemptDiscarded\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1d\n\nnext_model\x18\x02 \x01(\tR\tnextModel\"8\n\x08\x44\x65graded\x12\x14\n\x05stage\x18\x01 \x01(\tR\x05stage\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"\x0b\n\tHeartbeat\"C\n\nAbstention\x12\x35\n\x06reason\x18\x01 \x01(\x0e\x32\x1d.ragstone.v1.AbstentionReasonR\x06reason\"Q\n\x06\x41nswer\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x33\n\tcitations\x18\x02 \x03(\x0b\x32\x15.ragstone.v1.CitationR\tcitations\"m\n\x05Usage\x12!\n\x0cinput_tokens\x18\x01 \x01(\x03R\x0binputTokens\x12#\n\routput_tokens\x18\x02 \x01(\x03R\x0coutputTokens\x12\x1c\n\testimated\x18\x03 \x01(\x08R\testimated\"\xac\x02\n\tCompleted\x12>\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.ragstone.v1.FinishReasonR\x0c\x66inishReason\x12\x37\n\nabstention\x18\x02 \x01(\x0b\x32\x17.ragstone.v1.AbstentionR\nabstention\x12(\n\x05usage\x18\x03 \x01(\x0b\x32\x12.ragstone.v1.UsageR\x05usage\x12\x1c\n\twatermark\x18\x04 \x01(\tR\twatermark\x12+\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x13.ragstone.v1.AnswerR\x06\x61nswer\x12+\n\x11invalid_citations\x18\x06 \x01(\x05R\x10invalidCitationsJ\x04\x08\x07\x10\r\"F\n\x0fRetrieveRequest\x12\x33\n\x06search\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.SearchB\x06\xbaH\x03\xc8\x01\x01R\x06search\"\x95\x01\n\x10RetrieveResponse\x12\x30\n\x08passages\x18\x01 \x03(\x0b\x32\x14.ragstone.v1.PassageR\x08passages\x12\x1c\n\twatermark\x18\x02 \x01(\tR\twatermark\x12\x31\n\x08\x64\x65graded\x18\x03 \x03(\x0b\x32\x15.ragstone.v1.DegradedR\x08\x64\x65graded*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02*\x9e\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1b\n\x17\x46INISH_REASON_ABSTAINED\x10\x03\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x04*`\n\x10\x41\x62stentionReason\x12!\n\x1d\x41\x42STENTION_REASON_UNSPECIFIED\x10\x00\x12)\n%ABSTENTION_REASON_NO_RELEVANT_CONTENT\x10\x01\x32\x99\x01\n\x0cQueryService\x12@\n\x05Query\x12\x19.ragstone.v1.QueryRequest\x1a\x1a.ragstone.v1.QueryResponse0\x01\x12G\n\x08Retrieve\x12\x1c.ragstone.v1.RetrieveRequest\x1a\x1d.ragstone.v1.RetrieveResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fragstone/v1/query_service.proto\x12\x0bragstone.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1aragstone/v1/evidence.proto\"Z\n\x04Turn\x12\x31\n\x04role\x18\x01 \x01(\x0e\x32\x11.ragstone.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x04role\x12\x1f\n\x04text\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\x18\x80\x80\x02R\x04text\"\xdf\x03\n\x06Search\x12N\n\ncollection\x18\x01 \x01(\tB.\xbaH+r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$\xd8\x01\x01R\ncollection\x12*\n\x08question\x18\x02 \x01(\tB\x0e\xbaH\x0br\t\x10\x01\x18\x80@2\x02\\SR\x08question\x12\x31\n\x05turns\x18\x03 \x03(\x0b\x32\x11.ragstone.v1.TurnB\x08\xbaH\x05\x92\x01\x02\x10@R\x05turns\x12 \n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x06\x66ilter\x12\x1f\n\x05top_k\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x04topK\x12-\n\rmin_watermark\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02R\x0cminWatermark\x12Z\n\rstage_options\x18\x07 \x03(\x0b\x32%.ragstone.v1.Search.StageOptionsEntryB\x0e\xbaH\x0b\x9a\x01\x08\x10 \"\x04r\x02\x18@R\x0cstageOptions\x1aX\n\x11StageOptionsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructR\x05value:\x02\x38\x01\"\x86\x03\n\x0cQueryRequest\x12\x33\n\x06search\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.SearchB\x06\xbaH\x03\xc8\x01\x01R\x06search\x12\x32\n\x0e\x63ontext_tokens\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\rcontextTokens\x12\x37\n\x11max_output_tokens\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00R\x0fmaxOutputTokens\x12\x1d\n\x05route\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x05route\x12?\n\nmid_stream\x18\x05 \x01(\x0e\x32\x16.ragstone.v1.MidStreamB\x08\xbaH\x05\x82\x01\x02\x10\x01R\tmidStream\x12>\n\x0btemperature\x18\x06 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0btemperature\x88\x01\x01\x12$\n\x04stop\x18\x07 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x04\"\x06r\x04\x10\x01\x18@R\x04stopB\x0e\n\x0c_temperature\"\xd9\x04\n\rQueryResponse\x12\x10\n\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x30\n\x07started\x18\x02 \x01(\x0b\x32\x14.ragstone.v1.StartedH\x00R\x07started\x12*\n\x05stage\x18\x03 \x01(\x0b\x32\x12.ragstone.v1.StageH\x00R\x05stage\x12\x33\n\x08\x65vidence\x18\x04 \x01(\x0b\x32\x15.ragstone.v1.EvidenceH\x00R\x08\x65vidence\x12\x46\n\x0f\x61ttempt_started\x18\x05 \x01(\x0b\x32\x1b.ragstone.v1.AttemptStartedH\x00R\x0e\x61ttemptStarted\x12*\n\x05\x64\x65lta\x18\x06 \x01(\x0b\x32\x12.ragstone.v1.DeltaH\x00R\x05\x64\x65lta\x12\x33\n\x08\x63itation\x18\x07 \x01(\x0b\x32\x15.ragstone.v1.CitationH\x00R\x08\x63itation\x12L\n\x11\x61ttempt_discarded\x18\x08 \x01(\x0b\x32\x1d.ragstone.v1.AttemptDiscardedH\x00R\x10\x61ttemptDiscarded\x12\x33\n\x08\x64\x65graded\x18\t \x01(\x0b\x32\x15.ragstone.v1.DegradedH\x00R\x08\x64\x65graded\x12\x36\n\theartbeat\x18\n \x01(\x0b\x32\x16.ragstone.v1.HeartbeatH\x00R\theartbeat\x12\x36\n\tcompleted\x18\x0b \x01(\x0b\x32\x16.ragstone.v1.CompletedH\x00R\tcompletedB\x07\n\x05\x65vent\"F\n\x07Started\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x1c\n\twatermark\x18\x02 \x01(\tR\twatermark\"J\n\x05Stage\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12-\n\x04took\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x04took\"<\n\x08\x45vidence\x12\x30\n\x08passages\x18\x01 \x03(\x0b\x32\x14.ragstone.v1.PassageR\x08passages\"\x8c\x01\n\x0e\x41ttemptStarted\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x14\n\x05route\x18\x02 \x01(\tR\x05route\x12\x1e\n\ndeployment\x18\x03 \x01(\tR\ndeployment\x12\x10\n\x03why\x18\x04 \x01(\tR\x03why\x12\x1c\n\tcontinues\x18\x05 \x01(\x08R\tcontinues\"\x1b\n\x05\x44\x65lta\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\"\xcc\x01\n\x08\x43itation\x12\x16\n\x06number\x18\x01 \x01(\x05R\x06number\x12\x14\n\x05\x63hunk\x18\x02 \x01(\tR\x05\x63hunk\x12\x1a\n\x08\x64ocument\x18\x03 \x01(\tR\x08\x64ocument\x12,\n\x05range\x18\x04 \x01(\x0b\x32\x16.ragstone.v1.ByteRangeR\x05range\x12\x18\n\x07version\x18\x05 \x01(\x03R\x07version\x12.\n\x06source\x18\x06 \x01(\x0b\x32\x16.ragstone.v1.ByteRangeR\x06source\"I\n\x10\x41ttemptDiscarded\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x1d\n\nnext_model\x18\x02 \x01(\tR\tnextModel\"8\n\x08\x44\x65graded\x12\x14\n\x05stage\x18\x01 \x01(\tR\x05stage\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\"\x0b\n\tHeartbeat\"C\n\nAbstention\x12\x35\n\x06reason\x18\x01 \x01(\x0e\x32\x1d.ragstone.v1.AbstentionReasonR\x06reason\"Q\n\x06\x41nswer\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x33\n\tcitations\x18\x02 \x03(\x0b\x32\x15.ragstone.v1.CitationR\tcitations\"m\n\x05Usage\x12!\n\x0cinput_tokens\x18\x01 \x01(\x03R\x0binputTokens\x12#\n\routput_tokens\x18\x02 \x01(\x03R\x0coutputTokens\x12\x1c\n\testimated\x18\x03 \x01(\x08R\testimated\"\x7f\n\x07\x41ttempt\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n\ndeployment\x18\x02 \x01(\tR\ndeployment\x12\x14\n\x05\x66\x61ult\x18\x03 \x01(\tR\x05\x66\x61ult\x12(\n\x05usage\x18\x04 \x01(\x0b\x32\x12.ragstone.v1.UsageR\x05usage\"\xde\x02\n\tCompleted\x12>\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.ragstone.v1.FinishReasonR\x0c\x66inishReason\x12\x37\n\nabstention\x18\x02 \x01(\x0b\x32\x17.ragstone.v1.AbstentionR\nabstention\x12(\n\x05usage\x18\x03 \x01(\x0b\x32\x12.ragstone.v1.UsageR\x05usage\x12\x1c\n\twatermark\x18\x04 \x01(\tR\twatermark\x12+\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x13.ragstone.v1.AnswerR\x06\x61nswer\x12+\n\x11invalid_citations\x18\x06 \x01(\x05R\x10invalidCitations\x12\x30\n\x08\x61ttempts\x18\r \x03(\x0b\x32\x14.ragstone.v1.AttemptR\x08\x61ttemptsJ\x04\x08\x07\x10\r\"F\n\x0fRetrieveRequest\x12\x33\n\x06search\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.SearchB\x06\xbaH\x03\xc8\x01\x01R\x06search\"\x95\x01\n\x10RetrieveResponse\x12\x30\n\x08passages\x18\x01 \x03(\x0b\x32\x14.ragstone.v1.PassageR\x08passages\x12\x1c\n\twatermark\x18\x02 \x01(\tR\twatermark\x12\x31\n\x08\x64\x65graded\x18\x03 \x03(\x0b\x32\x15.ragstone.v1.DegradedR\x08\x64\x65graded*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02*m\n\tMidStream\x12\x1a\n\x16MID_STREAM_UNSPECIFIED\x10\x00\x12\x16\n\x12MID_STREAM_RESTART\x10\x01\x12\x17\n\x13MID_STREAM_CONTINUE\x10\x02\x12\x13\n\x0fMID_STREAM_FAIL\x10\x03*\x9e\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1b\n\x17\x46INISH_REASON_ABSTAINED\x10\x03\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x04*`\n\x10\x41\x62stentionReason\x12!\n\x1d\x41\x42STENTION_REASON_UNSPECIFIED\x10\x00\x12)\n%ABSTENTION_REASON_NO_RELEVANT_CONTENT\x10\x01\x32\x99\x01\n\x0cQueryService\x12@\n\x05Query\x12\x19.ragstone.v1.QueryRequest\x1a\x1a.ragstone.v1.QueryResponse0\x01\x12G\n\x08Retrieve\x12\x1c.ragstone.v1.RetrieveRequest\x1a\x1d.ragstone.v1.RetrieveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,14 +60,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYREQUEST'].fields_by_name['context_tokens']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
   _globals['_QUERYREQUEST'].fields_by_name['max_output_tokens']._loaded_options = None
   _globals['_QUERYREQUEST'].fields_by_name['max_output_tokens']._serialized_options = b'\272H\010\032\006\030\240\215\006(\000'
+  _globals['_QUERYREQUEST'].fields_by_name['route']._loaded_options = None
+  _globals['_QUERYREQUEST'].fields_by_name['route']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_QUERYREQUEST'].fields_by_name['mid_stream']._loaded_options = None
+  _globals['_QUERYREQUEST'].fields_by_name['mid_stream']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_QUERYREQUEST'].fields_by_name['temperature']._loaded_options = None
+  _globals['_QUERYREQUEST'].fields_by_name['temperature']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\000@)\000\000\000\000\000\000\000\000'
+  _globals['_QUERYREQUEST'].fields_by_name['stop']._loaded_options = None
+  _globals['_QUERYREQUEST'].fields_by_name['stop']._serialized_options = b'\272H\r\222\001\n\020\004\"\006r\004\020\001\030@'
   _globals['_RETRIEVEREQUEST'].fields_by_name['search']._loaded_options = None
   _globals['_RETRIEVEREQUEST'].fields_by_name['search']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_ROLE']._serialized_start=2917
-  _globals['_ROLE']._serialized_end=2980
-  _globals['_FINISHREASON']._serialized_start=2983
-  _globals['_FINISHREASON']._serialized_end=3141
-  _globals['_ABSTENTIONREASON']._serialized_start=3143
-  _globals['_ABSTENTIONREASON']._serialized_end=3239
+  _globals['_ROLE']._serialized_start=3413
+  _globals['_ROLE']._serialized_end=3476
+  _globals['_MIDSTREAM']._serialized_start=3478
+  _globals['_MIDSTREAM']._serialized_end=3587
+  _globals['_FINISHREASON']._serialized_start=3590
+  _globals['_FINISHREASON']._serialized_end=3748
+  _globals['_ABSTENTIONREASON']._serialized_start=3750
+  _globals['_ABSTENTIONREASON']._serialized_end=3846
   _globals['_TURN']._serialized_start=138
   _globals['_TURN']._serialized_end=228
   _globals['_SEARCH']._serialized_start=231
@@ -75,39 +85,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCH_STAGEOPTIONSENTRY']._serialized_start=622
   _globals['_SEARCH_STAGEOPTIONSENTRY']._serialized_end=710
   _globals['_QUERYREQUEST']._serialized_start=713
-  _globals['_QUERYREQUEST']._serialized_end=889
-  _globals['_QUERYRESPONSE']._serialized_start=892
-  _globals['_QUERYRESPONSE']._serialized_end=1493
-  _globals['_STARTED']._serialized_start=1495
-  _globals['_STARTED']._serialized_end=1565
-  _globals['_STAGE']._serialized_start=1567
-  _globals['_STAGE']._serialized_end=1641
-  _globals['_EVIDENCE']._serialized_start=1643
-  _globals['_EVIDENCE']._serialized_end=1703
-  _globals['_ATTEMPTSTARTED']._serialized_start=1705
-  _globals['_ATTEMPTSTARTED']._serialized_end=1743
-  _globals['_DELTA']._serialized_start=1745
-  _globals['_DELTA']._serialized_end=1772
-  _globals['_CITATION']._serialized_start=1775
-  _globals['_CITATION']._serialized_end=1979
-  _globals['_ATTEMPTDISCARDED']._serialized_start=1981
-  _globals['_ATTEMPTDISCARDED']._serialized_end=2054
-  _globals['_DEGRADED']._serialized_start=2056
-  _globals['_DEGRADED']._serialized_end=2112
-  _globals['_HEARTBEAT']._serialized_start=2114
-  _globals['_HEARTBEAT']._serialized_end=2125
-  _globals['_ABSTENTION']._serialized_start=2127
-  _globals['_ABSTENTION']._serialized_end=2194
-  _globals['_ANSWER']._serialized_start=2196
-  _globals['_ANSWER']._serialized_end=2277
-  _globals['_USAGE']._serialized_start=2279
-  _globals['_USAGE']._serialized_end=2388
-  _globals['_COMPLETED']._serialized_start=2391
-  _globals['_COMPLETED']._serialized_end=2691
-  _globals['_RETRIEVEREQUEST']._serialized_start=2693
-  _globals['_RETRIEVEREQUEST']._serialized_end=2763
-  _globals['_RETRIEVERESPONSE']._serialized_start=2766
-  _globals['_RETRIEVERESPONSE']._serialized_end=2915
-  _globals['_QUERYSERVICE']._serialized_start=3242
-  _globals['_QUERYSERVICE']._serialized_end=3395
+  _globals['_QUERYREQUEST']._serialized_end=1103
+  _globals['_QUERYRESPONSE']._serialized_start=1106
+  _globals['_QUERYRESPONSE']._serialized_end=1707
+  _globals['_STARTED']._serialized_start=1709
+  _globals['_STARTED']._serialized_end=1779
+  _globals['_STAGE']._serialized_start=1781
+  _globals['_STAGE']._serialized_end=1855
+  _globals['_EVIDENCE']._serialized_start=1857
+  _globals['_EVIDENCE']._serialized_end=1917
+  _globals['_ATTEMPTSTARTED']._serialized_start=1920
+  _globals['_ATTEMPTSTARTED']._serialized_end=2060
+  _globals['_DELTA']._serialized_start=2062
+  _globals['_DELTA']._serialized_end=2089
+  _globals['_CITATION']._serialized_start=2092
+  _globals['_CITATION']._serialized_end=2296
+  _globals['_ATTEMPTDISCARDED']._serialized_start=2298
+  _globals['_ATTEMPTDISCARDED']._serialized_end=2371
+  _globals['_DEGRADED']._serialized_start=2373
+  _globals['_DEGRADED']._serialized_end=2429
+  _globals['_HEARTBEAT']._serialized_start=2431
+  _globals['_HEARTBEAT']._serialized_end=2442
+  _globals['_ABSTENTION']._serialized_start=2444
+  _globals['_ABSTENTION']._serialized_end=2511
+  _globals['_ANSWER']._serialized_start=2513
+  _globals['_ANSWER']._serialized_end=2594
+  _globals['_USAGE']._serialized_start=2596
+  _globals['_USAGE']._serialized_end=2705
+  _globals['_ATTEMPT']._serialized_start=2707
+  _globals['_ATTEMPT']._serialized_end=2834
+  _globals['_COMPLETED']._serialized_start=2837
+  _globals['_COMPLETED']._serialized_end=3187
+  _globals['_RETRIEVEREQUEST']._serialized_start=3189
+  _globals['_RETRIEVEREQUEST']._serialized_end=3259
+  _globals['_RETRIEVERESPONSE']._serialized_start=3262
+  _globals['_RETRIEVERESPONSE']._serialized_end=3411
+  _globals['_QUERYSERVICE']._serialized_start=3849
+  _globals['_QUERYSERVICE']._serialized_end=4002
 # @@protoc_insertion_point(module_scope)

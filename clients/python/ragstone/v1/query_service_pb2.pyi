@@ -46,6 +46,34 @@ ROLE_ASSISTANT: Role.ValueType  # 2
 """Ragstone."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
+class _MidStream:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MidStreamEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MidStream.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MID_STREAM_UNSPECIFIED: _MidStream.ValueType  # 0
+    """Not used."""
+    MID_STREAM_RESTART: _MidStream.ValueType  # 1
+    """What was said is declared void, and the next model begins again."""
+    MID_STREAM_CONTINUE: _MidStream.ValueType  # 2
+    """The next model goes on behind what was said, where it can; else it begins again."""
+    MID_STREAM_FAIL: _MidStream.ValueType  # 3
+    """The stream ends with an error."""
+
+class MidStream(_MidStream, metaclass=_MidStreamEnumTypeWrapper):
+    """What happens when a model fails after its first token."""
+
+MID_STREAM_UNSPECIFIED: MidStream.ValueType  # 0
+"""Not used."""
+MID_STREAM_RESTART: MidStream.ValueType  # 1
+"""What was said is declared void, and the next model begins again."""
+MID_STREAM_CONTINUE: MidStream.ValueType  # 2
+"""The next model goes on behind what was said, where it can; else it begins again."""
+MID_STREAM_FAIL: MidStream.ValueType  # 3
+"""The stream ends with an error."""
+Global___MidStream: _TypeAlias = MidStream  # noqa: Y015
+
 class _FinishReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -204,13 +232,27 @@ class QueryRequest(_message.Message):
     SEARCH_FIELD_NUMBER: _builtins.int
     CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    MID_STREAM_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
     context_tokens: _builtins.int
     """Most tokens of evidence in the prompt. 0: the server's default."""
     max_output_tokens: _builtins.int
     """Most tokens of the answer. 0: the server's default."""
+    route: _builtins.str
+    """Name of the route to answer by. Empty: `default`."""
+    mid_stream: Global___MidStream.ValueType
+    """What happens when a model fails after its first token. Unspecified: what the route says."""
+    temperature: _builtins.float
+    """From 0, always the likeliest token, to 2. Absent: the model's default."""
     @_builtins.property
     def search(self) -> Global___Search:
         """What to look for, and where."""
+
+    @_builtins.property
+    def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Texts before which the answer ends. At most 4."""
 
     def __init__(
         self,
@@ -218,12 +260,18 @@ class QueryRequest(_message.Message):
         search: Global___Search | None = ...,
         context_tokens: _builtins.int = ...,
         max_output_tokens: _builtins.int = ...,
+        route: _builtins.str = ...,
+        mid_stream: Global___MidStream.ValueType = ...,
+        temperature: _builtins.float | None = ...,
+        stop: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["search", b"search"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "search", b"search", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "max_output_tokens", b"max_output_tokens", "search", b"search"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "context_tokens", b"context_tokens", "max_output_tokens", b"max_output_tokens", "mid_stream", b"mid_stream", "route", b"route", "search", b"search", "stop", b"stop", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
+    _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
 
 Global___QueryRequest: _TypeAlias = QueryRequest  # noqa: Y015
 
@@ -391,21 +439,37 @@ Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
 
 @_typing.final
 class AttemptStarted(_message.Message):
-    """A model begins to answer."""
+    """A model begins to answer. Attempts that failed before their first token are told in `Completed` only."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MODEL_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of the model."""
+    route: _builtins.str
+    """Route that it belongs to."""
+    deployment: _builtins.str
+    """Name of its deployment within the route."""
+    why: _builtins.str
+    """Why this one, in a few words."""
+    continues: _builtins.bool
+    """It goes on behind the deltas of the attempt before, which stay valid."""
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
+        route: _builtins.str = ...,
+        deployment: _builtins.str = ...,
+        why: _builtins.str = ...,
+        continues: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continues", b"continues", "deployment", b"deployment", "model", b"model", "route", b"route", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -629,6 +693,42 @@ class Usage(_message.Message):
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
+class Attempt(_message.Message):
+    """One call of a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    deployment: _builtins.str
+    """Name of its deployment within the route."""
+    fault: _builtins.str
+    """What went wrong, in a word; empty where it answered."""
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """What it consumed."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        deployment: _builtins.str = ...,
+        fault: _builtins.str = ...,
+        usage: Global___Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "fault", b"fault", "model", b"model", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
+
+@_typing.final
 class Completed(_message.Message):
     """The end of a query."""
 
@@ -640,6 +740,7 @@ class Completed(_message.Message):
     WATERMARK_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     INVALID_CITATIONS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why the answer ended."""
     watermark: _builtins.str
@@ -652,11 +753,15 @@ class Completed(_message.Message):
 
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """What it consumed."""
+        """What it consumed, over all attempts."""
 
     @_builtins.property
     def answer(self) -> Global___Answer:
         """The whole answer."""
+
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
+        """Every call of a model, in order."""
 
     def __init__(
         self,
@@ -667,10 +772,11 @@ class Completed(_message.Message):
         watermark: _builtins.str = ...,
         answer: Global___Answer | None = ...,
         invalid_citations: _builtins.int = ...,
+        attempts: _abc.Iterable[Global___Attempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "finish_reason", b"finish_reason", "invalid_citations", b"invalid_citations", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "invalid_citations", b"invalid_citations", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,12 +12,14 @@ from ragstone.v1 import evidence_pb2, query_service_pb2
 from ragstone_server.config.validation import problems
 from ragstone_server.observe.stage_times import StageTime
 from ragstone_server.pipelines import events
+from ragstone_server.pipelines.generate import Choice
 from ragstone_server.pipelines.query import QueryRequest
 from ragstone_server.pipelines.retrieve import RetrieveRequest
+from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.context import Caller, RequestContext
 from ragstone_server.spi.errors import FieldViolation, UnknownStageOption
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
-from ragstone_server.spi.generator import Abstention, FinishReason
+from ragstone_server.spi.generator import Abstention, FinishReason, Sampling, Usage
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName, DocumentName
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.turns import Role, Turn
@@ -31,6 +33,12 @@ _FINISH = {
     FinishReason.LENGTH: query_service_pb2.FINISH_REASON_LENGTH,
     FinishReason.CONTENT_FILTER: query_service_pb2.FINISH_REASON_CONTENT_FILTER,
     FinishReason.ABSTAINED: query_service_pb2.FINISH_REASON_ABSTAINED,
+}
+_MID_STREAM = {
+    query_service_pb2.MID_STREAM_UNSPECIFIED: None,
+    query_service_pb2.MID_STREAM_RESTART: MidStream.RESTART,
+    query_service_pb2.MID_STREAM_CONTINUE: MidStream.CONTINUE,
+    query_service_pb2.MID_STREAM_FAIL: MidStream.FAIL,
 }
 _ABSTENTION = {Abstention.NO_RELEVANT_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT}
 
@@ -72,6 +80,10 @@ def query_from(wire: query_service_pb2.QueryRequest, retrieve: RetrieveRequest) 
         retrieve=retrieve,
         context_tokens=wire.context_tokens or None,
         max_output_tokens=wire.max_output_tokens or None,
+        choice=Choice(route=wire.route, mid_stream=_MID_STREAM[wire.mid_stream]),
+        sampling=Sampling(
+            temperature=wire.temperature if wire.HasField("temperature") else None, stop=tuple(wire.stop)
+        ),
     )
 
 
@@ -118,8 +130,15 @@ def _event(collection: CollectionName, event: events.QueryEvent | None) -> dict[
             return {
                 "evidence": query_service_pb2.Evidence(passages=[_packed(collection, passage) for passage in passages])
             }
-        case events.AttemptStarted(model=model):
-            return {"attempt_started": query_service_pb2.AttemptStarted(model=model)}
+        case events.AttemptStarted():
+            started = query_service_pb2.AttemptStarted(
+                model=event.model,
+                route=event.route,
+                deployment=event.deployment,
+                why=event.why,
+                continues=event.continues,
+            )
+            return {"attempt_started": started}
         case events.Delta(text=text):
             return {"delta": query_service_pb2.Delta(text=text)}
         case events.Citation():
@@ -139,16 +158,27 @@ def _completed(event: events.Completed) -> query_service_pb2.Completed:
     return query_service_pb2.Completed(
         finish_reason=_FINISH[event.finish_reason],
         abstention=abstention,
-        usage=query_service_pb2.Usage(
-            input_tokens=event.usage.input_tokens,
-            output_tokens=event.usage.output_tokens,
-            estimated=event.usage.estimated,
-        ),
+        usage=_usage(event.usage),
+        attempts=[
+            query_service_pb2.Attempt(
+                model=attempt.model,
+                deployment=attempt.deployment,
+                fault=attempt.fault or "",
+                usage=_usage(attempt.usage),
+            )
+            for attempt in event.attempts
+        ],
         watermark=str(event.watermark),
         answer=query_service_pb2.Answer(
             text=event.answer.text, citations=[_citation(citation) for citation in event.answer.citations]
         ),
         invalid_citations=event.invalid_citations,
+    )
+
+
+def _usage(usage: Usage) -> query_service_pb2.Usage:
+    return query_service_pb2.Usage(
+        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, estimated=usage.estimated
     )
 
 

@@ -1,4 +1,4 @@
-"""The governor applies to the generator what its policy says."""
+"""Generators and routes are opened and governed as the configuration says."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -6,8 +6,9 @@ from typing import Any, cast
 import pytest
 
 from ragstone_server.app.configuration import parse_configuration
-from ragstone_server.app.stages import Governor
+from ragstone_server.app.routes import open_routes
 from ragstone_server.registry.registry import Registry
+from ragstone_server.routing.deployment import Deployment
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import GenerateRequest
 from ragstone_server.testing.conformance.samples import CONTEXT
@@ -29,29 +30,27 @@ class Shelf:
         self.selected = selected
         self.other = other
 
-    async def open(self, kind: object) -> Any:
-        return self.selected
-
-    async def open_other(self, kind: object, use: str) -> Any:
-        return self.other
+    async def open_other(self, kind: object, use: str, config: object) -> Any:
+        return self.other if use == "other" else self.selected
 
 
-def governor(*generators: MemoryGenerator, **policy: object) -> Governor:
+async def opened(*generators: MemoryGenerator, **policy: object) -> tuple[Deployment, ...]:
     first, second = (*generators, MemoryGenerator(("b",), model="other"))[:2]
     configuration = parse_configuration({"generator": policy})
-    return Governor(configuration=configuration, registry=cast(Registry, Shelf(first, second)), clock=ManualClock())
+    routes = await open_routes(configuration, cast(Registry, Shelf(first, second)), ManualClock())
+    return routes.deployments()
 
 
 async def test_waiting_for_a_place_is_timed_and_leaks_none() -> None:
     generator = MemoryGenerator(("a",))
-    [attempt] = await governor(generator, concurrency=1).attempts()
-    async with attempt.generator(ASKED):
+    [deployment] = await opened(generator, concurrency=1)
+    async with deployment(ASKED):
         with pytest.raises(DeadlineExceeded) as caught:
-            async with attempt.generator(LATE):
+            async with deployment(LATE):
                 pytest.fail("there is no place")
         assert caught.value.metadata == {"stage": "generator"}
         assert generator.requests == [ASKED]
-    async with attempt.generator(ASKED) as events:
+    async with deployment(ASKED) as events:
         assert len([event async for event in events]) == 2
 
 
@@ -66,22 +65,19 @@ async def test_waiting_for_a_place_is_timed_and_leaks_none() -> None:
 )
 async def test_each_attempt_ends_in_time(asked: GenerateRequest, policy: dict[str, object]) -> None:
     generators = MemoryGenerator((ENDLESS,)), MemoryGenerator((ENDLESS,), model="other")
-    for attempt in await governor(*generators, on_failure="other", **policy).attempts():
+    for deployment in await opened(*generators, on_failure="other", **policy):
         with pytest.raises(DeadlineExceeded):
-            async with attempt.generator(asked) as events:
+            async with deployment(asked) as events:
                 await anext(events)
     assert [generator.open_streams for generator in generators] == [0, 0]
 
 
 async def test_on_failure_names_the_second_attempt() -> None:
-    assert [attempt.model for attempt in await governor(MemoryGenerator(), on_failure="other").attempts()] == [
-        "memory",
-        "other",
-    ]
-    assert [attempt.model for attempt in await governor(MemoryGenerator(), on_failure="fail").attempts()] == ["memory"]
+    assert [each.model for each in await opened(MemoryGenerator(), on_failure="other")] == ["memory", "other"]
+    assert [each.model for each in await opened(MemoryGenerator(), on_failure="fail")] == ["memory"]
 
 
 async def test_each_generator_has_places_of_its_own() -> None:
-    first, second = await governor(MemoryGenerator(), concurrency=1, on_failure="other").attempts()
-    async with first.generator(ASKED), second.generator(ASKED) as events:
+    first, second = await opened(MemoryGenerator(), concurrency=1, on_failure="other")
+    async with first(ASKED), second(ASKED) as events:
         assert await anext(events)

@@ -1,0 +1,148 @@
+"""The answer in the making, over all attempts: what was said, by whom, and what is void."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.pipelines.citations import CitationChecker
+from ragstone_server.pipelines.events import (
+    Answer,
+    AttemptDiscarded,
+    AttemptRecord,
+    AttemptStarted,
+    Citation,
+    Completed,
+    Delta,
+)
+from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.settings import MidStream
+from ragstone_server.spi.errors import DeadlineExceeded
+from ragstone_server.spi.generator import (
+    Fault,
+    Finished,
+    GenerateRequest,
+    GenerationEvent,
+    GeneratorFailed,
+    TextDelta,
+    Usage,
+)
+from ragstone_server.wrappers.fallible import Degradation
+
+NOTHING = Usage(input_tokens=0, output_tokens=0, estimated=True)
+
+
+class Draft:
+    """Turns what models give into what callers see."""
+
+    def __init__(self, request: GenerateRequest, route: str) -> None:
+        self._request = request
+        self._route = route
+        self._checker = CitationChecker(request.evidence)
+        self._speaker: Deployment | None = None
+        self._continuing = False
+        self._finished: Finished | None = None
+        self._records: list[AttemptRecord] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer has come to its end."""
+        return self._finished is not None
+
+    @property
+    def said(self) -> bool:
+        """Whether callers have seen text that is not void."""
+        return bool(self._checker.text)
+
+    @property
+    def tries(self) -> int:
+        """Attempts that failed."""
+        return len(self._records)
+
+    def request_for(self, deployment: Deployment) -> GenerateRequest:
+        """What to ask of the deployment."""
+        return replace(self._request, prefix=self._checker.text) if self._continuing else self._request
+
+    def told(
+        self, deployment: Deployment, event: GenerationEvent
+    ) -> Iterator[Degradation | AttemptStarted | Delta | Citation]:
+        """What the caller sees of an event. Raises `GeneratorFailed` for an end without a word."""
+        if isinstance(event, Finished) and event.abstention is None and not self._spoken(deployment):
+            raise GeneratorFailed(Fault.EMPTY, usage=event.usage)
+        if self._speaker is not deployment:
+            yield from self._start(deployment)
+        match event:
+            case TextDelta(text=text):
+                yield from self._checker.feed(text)
+            case Finished():
+                yield from self._checker.finish()
+                self._finished = event
+                self._record(deployment, None, event.usage)
+
+    def failed(self, deployment: Deployment, error: Exception) -> str:
+        """Note an attempt that failed; what was wrong, in a word."""
+        usage = NOTHING
+        match error:
+            case GeneratorFailed():
+                fault, usage = error.fault.value, error.usage or NOTHING
+            case DeadlineExceeded():
+                fault = "out of time"
+            case _:
+                fault = "failed"
+        self._record(deployment, fault, usage)
+        return fault
+
+    def hand_over(self, following: Deployment, policy: MidStream) -> Iterator[AttemptDiscarded]:
+        """After a failure: go on behind what was said, or declare it void."""
+        self._speaker = None
+        if not self.said:
+            return
+        self._continuing = policy is MidStream.CONTINUE and following.prefill
+        if self._continuing:
+            self._checker.forget_held()
+            return
+        self._checker = CitationChecker(self._request.evidence)
+        yield AttemptDiscarded(reason="the model failed", next_model=following.model)
+
+    def completed(self, watermark: Watermark) -> Completed:
+        """The end."""
+        assert self._finished is not None
+        used = [record.usage for record in self._records]
+        return Completed(
+            finish_reason=self._finished.finish_reason,
+            abstention=self._finished.abstention,
+            answer=Answer(text=self._checker.text, citations=tuple(self._checker.citations)),
+            usage=Usage(
+                input_tokens=sum(usage.input_tokens for usage in used),
+                output_tokens=sum(usage.output_tokens for usage in used),
+                estimated=any(usage.estimated for usage in used),
+            ),
+            attempts=tuple(self._records),
+            invalid_citations=self._checker.invalid,
+            watermark=watermark,
+        )
+
+    def _spoken(self, deployment: Deployment) -> bool:
+        return self._continuing or (self._speaker is deployment and (self.said or self._checker.holds))
+
+    def _start(self, deployment: Deployment) -> Iterator[Degradation | AttemptStarted]:
+        former = list(dict.fromkeys(r.deployment for r in self._records if r.deployment != deployment.name))
+        why = "the first of the route"
+        if former:
+            why = f"{', '.join(former)} failed"
+            reason = f"{', '.join(former)} failed and was replaced by {deployment.name}"
+            yield Degradation(stage="generator", reason=reason)
+        elif self._records:
+            why = "tried again"
+        self._speaker = deployment
+        yield AttemptStarted(
+            model=deployment.model,
+            route=self._route,
+            deployment=deployment.name,
+            why=why,
+            continues=self._continuing,
+        )
+
+    def _record(self, deployment: Deployment, fault: str | None, usage: Usage) -> None:
+        self._records.append(
+            AttemptRecord(model=deployment.model, deployment=deployment.name, fault=fault, usage=usage)
+        )

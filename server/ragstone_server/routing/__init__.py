@@ -1,0 +1,1 @@
+"""Which model answers: routes of deployments, their health and their limits."""

@@ -1,0 +1,63 @@
+"""Routes: in which order deployments are tried."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.settings import MidStream
+from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+from ragstone_server.spi.generator import GenerateRequest
+
+DEFAULT_ROUTE = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A list of deployments, with what happens when one fails."""
+
+    name: str
+    deployments: tuple[Deployment, ...]
+    mid_stream: MidStream = MidStream.RESTART
+    callers_choose: bool = True
+    retries: int = 0
+    """Further rounds through the deployments while nothing was said."""
+
+    def order(self, request: GenerateRequest, dice: random.Random) -> tuple[Deployment, ...]:
+        """One with a weight begins, drawn by weight; the others follow as configured; those that cannot now come last."""
+        ready = [deployment for deployment in self.deployments if deployment.wait(request) == 0]
+        weighted = [deployment for deployment in ready if deployment.weight is not None]
+        first = dice.choices(weighted, [deployment.weight or 0 for deployment in weighted])[:1] if weighted else []
+        # None is left out: what was not ready may be so when its turn comes.
+        rest = [each for each in (*ready, *self.deployments) if each not in first]
+        return tuple(dict.fromkeys((*first, *rest)))
+
+    def policy(self, wanted: MidStream | None) -> MidStream:
+        """What holds for a request. Raises `InvalidRequest` where callers may not choose."""
+        if wanted is None or wanted is self.mid_stream:
+            return self.mid_stream
+        if not self.callers_choose:
+            what = f"route {self.name} does not let callers choose; it has {self.mid_stream}"
+            raise InvalidRequest(
+                f"mid_stream: {what}", violations=(FieldViolation(field="mid_stream", description=what),)
+            )
+        return wanted
+
+
+class Routes:
+    """All routes by name; `default` is among them."""
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        self._routes = dict(routes)
+
+    def named(self, name: str) -> Route:
+        """The route, or the default one where the name is empty. Raises `InvalidRequest` where there is none."""
+        route = self._routes.get(name or DEFAULT_ROUTE)
+        if route is None:
+            what = f"there is no route {name!r}; there are: {', '.join(sorted(self._routes))}"
+            raise InvalidRequest(f"route: {what}", violations=(FieldViolation(field="route", description=what),))
+        return route
+
+    def deployments(self) -> tuple[Deployment, ...]:
+        """Of all routes, in their order."""
+        return tuple(deployment for route in self._routes.values() for deployment in route.deployments)
