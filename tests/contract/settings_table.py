@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from ragstone_server.app.configuration import DEFAULT_PROVIDERS, SECTIONS
 from ragstone_server.registry.discovery import discover
 from ragstone_server.registry.offers import Offer
+from ragstone_server.routing.settings import DeploymentSettings, Price, RouteSettings
 from ragstone_server.wrappers.policy import StagePolicy
 
 OURS = "ragstone-server"
@@ -30,6 +31,9 @@ def models() -> Iterator[tuple[str, type[BaseModel]]]:
     for section, model in SECTIONS.items():
         yield f"`[{section}]`", model
     yield "Policy of a stage", StagePolicy
+    yield "`[routes.NAME]`", RouteSettings
+    yield "`[[routes.NAME.deployments]]`", DeploymentSettings
+    yield "`price`", Price
     for offer in shipped():
         yield f'`[{offer.kind.name}]` with `use = "{offer.provider.name}"`', offer.provider.config
         yield f'Options of `{offer.kind.name}` with `use = "{offer.provider.name}"`', offer.provider.options
@@ -53,6 +57,8 @@ def tables() -> Iterable[str]:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
     if field.default_factory is not None:
         return "see below"
     match field.default:

@@ -88,6 +88,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             retrieve=retrieve,
             answer=AnswerQuestion(catalog, retrieve, context_filter, packer, generate, configuration.answer),
             registry=registry,
+            routes=routes,
             clock=clock,
             data_dir=data_dir,
         )

@@ -29,6 +29,15 @@ def status_command(wait: float, server: str, as_json: bool) -> None:
         behind = view.head - view.position
         state = view.failure or ("up to date" if behind == 0 else f"{behind} changes behind")
         click.echo(f"  {view.collection.rpartition('/')[2]} {view.view}: {state}")
+    for each in status.deployments:
+        click.echo(f"  {each.route} {each.deployment}: {_health(each)}")
+
+
+def _health(deployment: admin_service_pb2.DeploymentStatus) -> str:
+    answered = f"{deployment.requests} requests, {deployment.failed_requests} failed"
+    if deployment.state == admin_service_pb2.BREAKER_STATE_CLOSED:
+        return answered
+    return f"left alone, it failed too often ({deployment.last_fault}); {answered}"
 
 
 def _status(client: Client, wait: float) -> admin_service_pb2.GetStatusResponse:

@@ -70,6 +70,34 @@ VERSION_SCHEME_EVENT_TIME: VersionScheme.ValueType  # 2
 """The producer's time of the change, in microseconds since 1970; always sent."""
 Global___VersionScheme: _TypeAlias = VersionScheme  # noqa: Y015
 
+class _BreakerState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BreakerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BreakerState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BREAKER_STATE_UNSPECIFIED: _BreakerState.ValueType  # 0
+    """Not used."""
+    BREAKER_STATE_CLOSED: _BreakerState.ValueType  # 1
+    """It is."""
+    BREAKER_STATE_OPEN: _BreakerState.ValueType  # 2
+    """It failed too often and is left alone for a while."""
+    BREAKER_STATE_HALF_OPEN: _BreakerState.ValueType  # 3
+    """One request at a time tries whether it answers again."""
+
+class BreakerState(_BreakerState, metaclass=_BreakerStateEnumTypeWrapper):
+    """Whether a deployment is asked."""
+
+BREAKER_STATE_UNSPECIFIED: BreakerState.ValueType  # 0
+"""Not used."""
+BREAKER_STATE_CLOSED: BreakerState.ValueType  # 1
+"""It is."""
+BREAKER_STATE_OPEN: BreakerState.ValueType  # 2
+"""It failed too often and is left alone for a while."""
+BREAKER_STATE_HALF_OPEN: BreakerState.ValueType  # 3
+"""One request at a time tries whether it answers again."""
+Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
+
 @_typing.final
 class Generation(_message.Message):
     """What made the passages and vectors of a collection."""
@@ -559,6 +587,7 @@ class GetStatusResponse(_message.Message):
     DOCUMENT_COUNT_FIELD_NUMBER: _builtins.int
     VIEWS_FIELD_NUMBER: _builtins.int
     DOCUMENTS_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     collection_count: _builtins.int
@@ -575,6 +604,10 @@ class GetStatusResponse(_message.Message):
     def views(self) -> _containers.RepeatedCompositeFieldContainer[Global___ViewStatus]:
         """Views of the collections in use. The others are opened when they are asked."""
 
+    @_builtins.property
+    def deployments(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeploymentStatus]:
+        """The deployments of all routes."""
+
     def __init__(
         self,
         *,
@@ -584,11 +617,70 @@ class GetStatusResponse(_message.Message):
         document_count: _builtins.int = ...,
         views: _abc.Iterable[Global___ViewStatus] | None = ...,
         documents_in_flight: _builtins.int = ...,
+        deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection_count", b"collection_count", "document_count", b"document_count", "documents_in_flight", b"documents_in_flight", "uptime", b"uptime", "version", b"version", "views", b"views"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection_count", b"collection_count", "deployments", b"deployments", "document_count", b"document_count", "documents_in_flight", b"documents_in_flight", "uptime", b"uptime", "version", b"version", "views", b"views"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class DeploymentStatus(_message.Message):
+    """How a deployment of a model does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CONSECUTIVE_FAILURES_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    FAILED_REQUESTS_FIELD_NUMBER: _builtins.int
+    LAST_FAULT_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    """Route that it belongs to."""
+    deployment: _builtins.str
+    """Its name within the route."""
+    model: _builtins.str
+    """Name of its model."""
+    state: Global___BreakerState.ValueType
+    """Whether it is asked."""
+    consecutive_failures: _builtins.int
+    """Failures since its last answer."""
+    requests: _builtins.int
+    """Requests since the start."""
+    failed_requests: _builtins.int
+    """Those of them that failed."""
+    last_fault: _builtins.str
+    """What its last failure was, in a word; empty where there was none."""
+    input_tokens: _builtins.int
+    """Tokens of prompts since the start, estimated where the provider did not tell."""
+    output_tokens: _builtins.int
+    """Tokens of answers likewise, of those too that nobody read to their end."""
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        deployment: _builtins.str = ...,
+        model: _builtins.str = ...,
+        state: Global___BreakerState.ValueType = ...,
+        consecutive_failures: _builtins.int = ...,
+        requests: _builtins.int = ...,
+        failed_requests: _builtins.int = ...,
+        last_fault: _builtins.str = ...,
+        input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consecutive_failures", b"consecutive_failures", "deployment", b"deployment", "failed_requests", b"failed_requests", "input_tokens", b"input_tokens", "last_fault", b"last_fault", "model", b"model", "output_tokens", b"output_tokens", "requests", b"requests", "route", b"route", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeploymentStatus: _TypeAlias = DeploymentStatus  # noqa: Y015

@@ -12,6 +12,7 @@ from ragstone_server.spi.catalog_store import CollectionRecord
 from ragstone_server.spi.errors import FieldViolation, InvalidRequest
 from ragstone_server.spi.kinds import KINDS
 from ragstone_server.spi.names import CollectionName, parse_tenant
+from ragstone_server.transport.convert.deployments import deployment_to
 from ragstone_server.transport.convert.documents import collection_to, settings_from
 from ragstone_server.transport.convert.paging import after_token, next_token
 from ragstone_server.transport.grpc.backend import Backend
@@ -129,6 +130,7 @@ class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
             version=distribution_version("ragstone-server"),
             uptime=uptime,
             documents_in_flight=self._backend.ingest.admission.documents,
+            deployments=[deployment_to(each.health()) for each in self._backend.routes.deployments()],
         )
         after = ""
         while page := await self._store.collections(None, after, PAGE):

@@ -9,6 +9,7 @@ from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.registry import Registry
+from ragstone_server.routing.route import Routes
 from ragstone_server.spi.clock import Clock
 
 
@@ -22,5 +23,6 @@ class Backend:
     retrieve: Retrieve
     answer: AnswerQuestion
     registry: Registry
+    routes: Routes
     clock: Clock
     data_dir: Path
