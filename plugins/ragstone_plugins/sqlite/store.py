@@ -13,6 +13,7 @@ from ragstone_plugins.sqlite import administering, following, passages, reading
 from ragstone_plugins.sqlite.connections import Readers
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
+from ragstone_plugins.sqlite.prompts import SqlitePromptStore
 from ragstone_plugins.sqlite.records import to_micros
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_plugins.sqlite.transaction import SqliteTransaction
@@ -37,6 +38,7 @@ class SqliteCatalogStore:
 
     def __init__(self, writer: Writer, readers: Readers, host: Host, epoch: str, fences: Fences) -> None:
         self.epoch = epoch
+        self.prompts = SqlitePromptStore(writer, readers, host.interactive)
         self._writer = writer
         self._readers = readers
         self._interactive = host.interactive

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ragstone_server.catalog.committer import Committer
+from ragstone_server.catalog.prompts import Prompts
 from ragstone_server.catalog.rules import Verdict, judge_delete, judge_upsert
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.spi.catalog_store import (
@@ -60,6 +61,7 @@ class Catalog:
 
     def __init__(self, store: CatalogStore, clock: Clock) -> None:
         self.store = store
+        self.prompts = Prompts(store, clock)
         self._clock = clock
         self._committer = Committer(store)
 

@@ -18,6 +18,7 @@ from ragstone_server.spi.errors import RagstoneError, RequestError
 from ragstone_server.spi.evidence import Passage
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.prompts import PromptStore
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch
 from ragstone_server.spi.visibility import Attributes
@@ -208,6 +209,11 @@ class CatalogStore(Protocol):
     @property
     def epoch(self) -> str:
         """A UUID that a restore changes."""
+        ...
+
+    @property
+    def prompts(self) -> PromptStore:
+        """The prompt templates of the collections; they go with their collection."""
         ...
 
     def transaction(self, collection: CollectionKey, /) -> AbstractAsyncContextManager[CatalogTransaction]:

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     DOCUMENT_PARSE_TIMEOUT = "DOCUMENT_PARSE_TIMEOUT"
     DOCUMENT_PARSE_CRASH = "DOCUMENT_PARSE_CRASH"
     UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
+    PROMPT_NOT_FOUND = "PROMPT_NOT_FOUND"
+    PROMPT_INVALID = "PROMPT_INVALID"
     OVERLOADED = "OVERLOADED"
     STORAGE_FULL = "STORAGE_FULL"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
@@ -203,6 +205,18 @@ class UploadIncomplete(RequestError):
     """The parts of the document do not add up to what its header announced."""
 
     reason = Reason.UPLOAD_INCOMPLETE
+
+
+class PromptNotFound(RequestError):
+    """The version of the prompt template does not exist."""
+
+    reason = Reason.PROMPT_NOT_FOUND
+
+
+class PromptInvalid(RequestError):
+    """The prompt template cannot be used."""
+
+    reason = Reason.PROMPT_INVALID
 
 
 class Overloaded(RequestError):

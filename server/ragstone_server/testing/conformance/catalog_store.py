@@ -8,12 +8,13 @@ import pytest
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.testing.conformance.catalog_collections import CollectionTests
 from ragstone_server.testing.conformance.catalog_log import LogTests
+from ragstone_server.testing.conformance.catalog_prompts import PromptTests
 from ragstone_server.testing.conformance.catalog_reads import ReadTests
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
 from ragstone_server.testing.conformance.catalog_writes import WriteTests
 
 
-class CatalogStoreConformance(CollectionTests, WriteTests, ReadTests, LogTests):
+class CatalogStoreConformance(CollectionTests, WriteTests, ReadTests, LogTests, PromptTests):
     """All of it."""
 
     @pytest.fixture

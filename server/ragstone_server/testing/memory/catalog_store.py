@@ -25,6 +25,7 @@ from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch
 from ragstone_server.testing.memory.catalog_state import CollectionState, Keys, VectorKey
 from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction, name_hash
+from ragstone_server.testing.memory.prompt_store import MemoryPromptStore
 
 _EPOCH = "00000000-0000-4000-8000-000000000000"
 
@@ -37,6 +38,7 @@ class MemoryCatalogStore:
         self._fence_key = fence_key
         self._keys = Keys()
         self._states: dict[CollectionKey, CollectionState] = {}
+        self.prompts = MemoryPromptStore(self._states)
         self._vectors: dict[VectorKey, NDArray[np.float16]] = {}
         self._locks: defaultdict[CollectionKey, asyncio.Lock] = defaultdict(asyncio.Lock)
 

@@ -10,6 +10,8 @@ from alembic.script import ScriptDirectory
 
 from ragstone_plugins.sqlite.migrate import SCHEMA
 from ragstone_server.spi.errors import StartError
+from ragstone_server.testing.conformance.catalog_prompts import ANNA, draft
+from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
 from tests.unit.plugins.sqlite.kinds import OpenCatalog, StartChild
 
 
@@ -82,3 +84,17 @@ async def test_a_directory_that_cannot_be_made_is_refused(open_catalog: OpenCata
     with pytest.raises(StartError, match=r"catalog\.path"):
         async with open_catalog():
             pass
+
+
+async def test_a_catalog_of_the_first_schema_is_migrated_with_what_it_holds(
+    open_catalog: OpenCatalog, catalog_path: Path
+) -> None:
+    async with open_catalog() as store:
+        made = await store.create_collection(NAME, SETTINGS, NOW)
+    with sqlite3.connect(catalog_path) as connection:
+        connection.executescript("DROP TABLE prompt; DROP TABLE prompt_activation")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    async with open_catalog() as store:
+        assert await store.collection(NAME) == made
+        assert (await store.prompts.create(made.key, draft("one"), ANNA, NOW)).version == 1
