@@ -10,7 +10,7 @@ from ragstone_server.config.errors import ConfigurationInvalid, Problem
 from ragstone_server.config.source import Tree, load
 from ragstone_server.config.validation import validated
 from ragstone_server.indexing.settings import IndexingSettings
-from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, RetrievalSettings
+from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, PromptSettings, RetrievalSettings
 from ragstone_server.registry.registry import Selection
 from ragstone_server.routing.route import DEFAULT_ROUTE
 from ragstone_server.routing.settings import RouteSettings
@@ -43,6 +43,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
     "ingest": IngestSettings,
     "retrieval": RetrievalSettings,
     "answer": AnswerSettings,
+    "prompt": PromptSettings,
     "indexing": IndexingSettings,
 }
 
@@ -56,6 +57,7 @@ class Configuration:
     ingest: IngestSettings
     retrieval: RetrievalSettings
     answer: AnswerSettings
+    prompt: PromptSettings
     indexing: IndexingSettings
     selections: Mapping[str, Selection]
     """By kind."""

@@ -1,7 +1,10 @@
 """Settings of the pipelines."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
+from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.provider import Settings
 
 
@@ -43,3 +46,27 @@ class AnswerSettings(Settings):
     neighbours: int = Field(
         default=1, ge=0, le=8, description="Passages on each side to which a hit is widened while the budget allows."
     )
+
+
+class PromptSettings(Settings):
+    """What prompts say in every collection, whatever the template."""
+
+    system: str = Field(
+        default="You answer questions for the readers of a collection of documents.",
+        max_length=16384,
+        description="Who the model is and what it is for: the first words of the built-in template.",
+    )
+    language: str = Field(
+        default="same as the question", max_length=256, description="Language of the answer, as a model understands it."
+    )
+    style: str = Field(
+        default="plain and brief, with no introduction", max_length=4096, description="How answers are written."
+    )
+    preambles: Mapping[str, str] = Field(
+        default={},
+        description="What a model is told of a collection beside the rest, by its name, or by its full resource name.",
+    )
+
+    def preamble(self, collection: CollectionName) -> str:
+        """Of a collection; empty where there is none."""
+        return self.preambles.get(str(collection)) or self.preambles.get(collection.collection, "")
