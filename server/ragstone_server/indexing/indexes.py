@@ -3,16 +3,21 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 from ragstone_server.indexing.collection_index import CollectionIndex, IndexKinds, collection_index, remove_files
+from ragstone_server.indexing.pins import Pins
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.positions import CollectionKey, Position
+from ragstone_server.spi.critical import CriticalWork
+from ragstone_server.spi.errors import CollectionNotFound
+from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +26,9 @@ logger = logging.getLogger(__name__)
 class _Open:
     context: AbstractAsyncContextManager[CollectionIndex]
     index: CollectionIndex
-    pins: int = 0
-    retired: Position = field(default=Position(0))
-    """Durable position at the last look: what was superseded before it was out of every query's sight since."""
-    trimmed: Position = field(default=Position(0))
+    retired: Position = NO_POSITION
+    """What was superseded up to here was out of sight of every use at the last look, and of those that began since."""
+    trimmed: Position = NO_POSITION
     """Up to here superseded passages and the log are gone."""
 
 
@@ -40,8 +44,11 @@ class Indexes:
         self._settings = settings
         self._clock = clock
         self._open: OrderedDict[CollectionKey, _Open] = OrderedDict()
-        self._locks: dict[CollectionKey, asyncio.Lock] = {}
-        self._opening: set[asyncio.Task[None]] = set()
+        self._pins = Pins()
+        # Who holds a lock or waits for it keeps it here; it goes with the last of them.
+        self._locks: WeakValueDictionary[CollectionKey, asyncio.Lock] = WeakValueDictionary()
+        self._critical = CriticalWork()
+        self._background: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Indexes"]:
@@ -53,19 +60,34 @@ class Indexes:
         finally:
             retiring.cancel()
             catching_up.cancel()
-            await asyncio.gather(retiring, catching_up, *self._opening, return_exceptions=True)
+            await asyncio.gather(retiring, catching_up, return_exceptions=True)
+            while self._background:
+                await asyncio.wait(self._background)
+            await self._critical.join()
             for key in list(self._open):
                 await self._close(key)
 
     @asynccontextmanager
     async def pin(self, collection: CollectionRecord) -> AsyncIterator[CollectionIndex]:
-        """The collection's index, open as long as the context. Its generation is set: it has had a document."""
-        opened = await self._opened(collection)
+        """The collection's index, open as long as the context. Its generation is set: it has had a document.
+
+        Raises `CollectionNotFound` where it was deleted meanwhile. Who is cancelled leaves no opening and no closing half done.
+        """
+        key = collection.key
         try:
-            await self._close_least_used()
-            yield opened.index
+            # Pinned before it is opened, so that nobody closes it in between.
+            with self._pins.hold(key) as pin:
+                while key not in self._open:
+                    await self._critical.run(self._open_now(collection))
+                self._open.move_to_end(key)
+                index = self._open[key].index
+                pin.since = index.durable
+                if self._surplus() is not None:
+                    await self._critical.run(self._close_surplus())
+                yield index
         finally:
-            opened.pins -= 1
+            if self._surplus() is not None:
+                self._begin(self._close_surplus(), "close-surplus")
 
     def nudge(self, collection: CollectionRecord) -> None:
         """Say that the collection's log has grown. Opens its index in the background where it is not open."""
@@ -73,15 +95,11 @@ class Indexes:
         if opened is not None:
             opened.index.nudge()
             return
-        task = asyncio.create_task(self._open_by_name(collection), name=f"open-{collection.key}")
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        self._begin(self._open_by_name(collection), f"open-{collection.key}")
 
     async def drop(self, key: CollectionKey) -> None:
         """Close and forget the index of a collection that was deleted."""
-        async with self._lock(key):
-            await self._close(key)
-            await asyncio.to_thread(remove_files, self._path(key))
+        await self._critical.run(self._drop_now(key))
 
     def positions(self) -> dict[CollectionKey, dict[str, Position]]:
         """How far the views of the open collections are."""
@@ -98,26 +116,33 @@ class Indexes:
             if any(f.failure for f in opened.index.followers.values())
         }
 
-    async def _opened(self, collection: CollectionRecord) -> _Open:
-        """Open and pinned, so that nobody closes it in between; the caller gives the pin back."""
+    async def _open_now(self, collection: CollectionRecord) -> None:
         async with self._lock(collection.key):
-            opened = self._open.get(collection.key)
-            if opened is None:
-                context = collection_index(
-                    collection, self._kinds, self._store, self._path(collection.key), self._settings
-                )
-                opened = _Open(context, await context.__aenter__())
-                self._open[collection.key] = opened
-            self._open.move_to_end(collection.key)
-            opened.pins += 1
-        return opened
+            if collection.key in self._open:
+                return
+            # Read under the lock: a deletion that comes later drops what is opened here, and none came before.
+            fresh = await self._store.collection(collection.name)
+            if fresh.key != collection.key:
+                raise CollectionNotFound(metadata={"collection": str(collection.name)})
+            context = collection_index(fresh, self._kinds, self._store, self._path(fresh.key), self._settings)
+            self._open[fresh.key] = _Open(context, await context.__aenter__())
 
-    async def _close_least_used(self) -> None:
-        surplus = len(self._open) - self._settings.open_collections
-        for key in [key for key, opened in self._open.items() if opened.pins == 0][: max(0, surplus)]:
+    def _surplus(self) -> CollectionKey | None:
+        """The least recently used index that nobody uses, while too many are open."""
+        if len(self._open) <= self._settings.open_collections:
+            return None
+        return next((key for key in self._open if not self._pins.held(key)), None)
+
+    async def _close_surplus(self) -> None:
+        while (key := self._surplus()) is not None:
             async with self._lock(key):
-                if key in self._open and self._open[key].pins == 0:
+                if self._surplus() == key:
                     await self._close(key)
+
+    async def _drop_now(self, key: CollectionKey) -> None:
+        async with self._lock(key):
+            await self._close(key)
+            await asyncio.to_thread(remove_files, self._path(key))
 
     async def _close(self, key: CollectionKey) -> None:
         opened = self._open.pop(key, None)
@@ -133,6 +158,8 @@ class Indexes:
             if fresh.generation is not None:
                 async with self.pin(fresh) as index:
                     index.nudge()
+        except CollectionNotFound:
+            return  # Deleted meanwhile: there is nothing to follow.
         except Exception:
             logger.exception("the index of %s could not be opened", collection.name)
 
@@ -156,13 +183,18 @@ class Indexes:
                     logger.exception("retiring superseded passages of collection %d failed", key)
 
     async def _retire(self, key: CollectionKey, opened: _Open) -> None:
-        """What was durable at the last look is gone from every view and from every query that began before it."""
-        upto, opened.retired = opened.retired, opened.index.durable
+        """What was out of sight at the last look has left the hands of those who used it before, too."""
+        upto, opened.retired = opened.retired, self._pins.behind(key, opened.index.durable)
         followers = await self._store.followers(key)
         upto = min(upto, *followers.values()) if followers else upto
         if upto > opened.trimmed:
             await self._store.retire(key, upto, upto, self._clock.now())
             opened.trimmed = upto
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _lock(self, key: CollectionKey) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())

@@ -1,0 +1,56 @@
+"""Indexes over stages in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ragstone_server.indexing.collection_index import IndexKinds
+from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.spi.catalog_store import CollectionRecord, Generation
+from ragstone_server.spi.vector_index import VectorIndex
+from ragstone_server.testing.conformance.catalog_samples import NOW, SETTINGS, name, put
+from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
+from ragstone_server.testing.memory.clock import ManualClock
+from ragstone_server.testing.memory.embedder import MemoryEmbedder
+from ragstone_server.testing.memory.views import MemoryLexicalIndex, MemoryVectorIndex
+
+GENERATION = Generation(embedder="sample-embedder", chunker="c")
+
+
+@dataclass
+class Shelf:
+    """A catalog, and the folder of its views."""
+
+    store: MemoryCatalogStore
+    folder: Path
+    vector: VectorIndex = field(default_factory=MemoryVectorIndex)
+
+    async def collection(self, label: str) -> CollectionRecord:
+        """A collection with one document."""
+        made = await self.store.create_collection(name(label), SETTINGS, NOW)
+        async with self.store.transaction(made.key) as transaction:
+            await transaction.set_generation(GENERATION)
+        await put(self.store, made.key, "a", f"text of {label}")
+        return await self.store.collection(made.name)
+
+    @asynccontextmanager
+    async def open(self, **settings: float) -> AsyncIterator[Indexes]:
+        """Indexes that run as long as the context."""
+        kinds = IndexKinds(vector=self.vector, lexical=MemoryLexicalIndex(), embedder=MemoryEmbedder(dimension=8))
+        quick = {"refresh_seconds": 0.01, "poll_seconds": 0.01, "retire_seconds": 3600, **settings}
+        indexes = Indexes(kinds, self.store, self.folder, IndexingSettings(**quick), ManualClock())  # type: ignore[arg-type]
+        async with indexes.running():
+            # Nothing lags behind yet: what is made from here on is opened by those who use it alone.
+            await until(lambda: not any(task.get_name() == "open-lagging" for task in asyncio.all_tasks()))
+            yield indexes
+
+
+async def until(condition: object) -> None:
+    """Wait until a condition holds."""
+    assert callable(condition)
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
