@@ -23,6 +23,9 @@ QUICK = {
 }
 
 
+WRITING = [point for point in FailPoint if point is not FailPoint.COLLECTION_BEFORE_FILES]
+
+
 class Producer:
     """Writes documents until the server is gone, and remembers what was acknowledged."""
 
@@ -69,7 +72,7 @@ def _settled(client: Client) -> None:
     client.upsert_document("last", text="The last number rings.")
 
 
-@pytest.mark.parametrize("point", list(FailPoint))
+@pytest.mark.parametrize("point", WRITING)
 @pytest.mark.parametrize(
     "passing", [pytest.param(1, marks=pytest.mark.faults), 2, pytest.param(3, marks=pytest.mark.faults)]
 )
@@ -91,6 +94,28 @@ def test_p1_p2_a_kill_at_a_named_instant_loses_nothing(tmp_path: Path, point: Fa
         with served.client() as client:
             _settled(client)
             producer.check(client)
+
+
+def test_p9_files_of_a_deleted_collection_go_at_the_next_start_where_a_kill_left_them(tmp_path: Path) -> None:
+    armed = {VARIABLE: f"{FailPoint.COLLECTION_BEFORE_FILES}=kill"}
+    with Served(tmp_path / "data", **QUICK).armed(armed) as served:
+        with served.client() as client:
+            client.upsert_document("kept", text="The kept bell rings.")
+            client.admin.create_collection("gone")
+            client.upsert_document("secret", text="The secret bell rings.", collection="gone")
+            for collection in ("default", "gone"):
+                client.retrieve("bell", collection=collection, min_watermark="session")
+            views = tmp_path / "data" / "views"
+            assert len(list(views.iterdir())) == 2
+            with pytest.raises(RagstoneError):
+                client.admin.delete_collection("gone", force=True)
+        assert served.wait() == -signal.SIGKILL
+        assert len(list(views.iterdir())) == 2
+        served.start()
+        with served.client() as client:
+            assert [p.document for p in client.retrieve("bell", min_watermark="session")] == ["kept"]
+            assert [name.name.rpartition("/")[2] for name in client.admin.collections()] == ["default"]
+        assert len(list(views.iterdir())) == 1
 
 
 def _kill_at_random_instants(folder: Path, kills: int, seed: int) -> None:

@@ -14,9 +14,9 @@ from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.lexical_index import LexicalIndex
-from ragstone_server.spi.positions import CollectionKey, Position
+from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
 from ragstone_server.spi.vector_index import VectorIndex
-from ragstone_server.spi.views import LexicalView, VectorView, ViewSpec
+from ragstone_server.spi.views import LexicalView, VectorView, View, ViewSpec
 
 logger = logging.getLogger(__name__)
 
@@ -79,14 +79,18 @@ async def collection_index(
     async with AsyncExitStack() as stack:
         vectors = await stack.enter_async_context(kinds.vector.open_view(spec(VECTORS, kinds.vector.fingerprint)))
         words = await stack.enter_async_context(kinds.lexical.open_view(spec(WORDS, kinds.lexical.fingerprint)))
+        seen = await store.followers(collection.key)
+
+        def follower(name: str, view: View, *, texts: bool, vectors: str | None) -> Follower:
+            had = seen.get(name, NO_POSITION)
+            return Follower(name, view, store, collection.key, settings, texts=texts, vectors=vectors, had=had)
+
         followers = {
-            VECTORS: Follower(
-                VECTORS, vectors, store, collection.key, settings, texts=False, vectors=collection.generation.embedder
-            ),
-            WORDS: Follower(WORDS, words, store, collection.key, settings, texts=True, vectors=None),
+            VECTORS: follower(VECTORS, vectors, texts=False, vectors=collection.generation.embedder),
+            WORDS: follower(WORDS, words, texts=True, vectors=None),
         }
-        for follower in followers.values():
-            await stack.enter_async_context(follower.running())
+        for each in followers.values():
+            await stack.enter_async_context(each.running())
         stack.push_async_callback(_flush, collection.key, vectors, words)
         index = CollectionIndex(vectors, words, followers, collection.key)
         index.nudge()
@@ -103,5 +107,10 @@ async def _flush(collection: CollectionKey, vectors: VectorView, words: LexicalV
 
 
 def remove_files(directory: Path) -> None:
-    """Forget a collection's views."""
-    shutil.rmtree(directory, ignore_errors=True)
+    """Forget a collection's views. What cannot be removed now is tried again at the next start."""
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        logger.warning("the views of a deleted collection could not be removed from %s: %s", directory, error)

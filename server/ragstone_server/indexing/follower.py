@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, LogTrimmed
-from ragstone_server.spi.positions import CollectionKey, DocumentKey, Position
+from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, Position
 from ragstone_server.spi.views import View
 
 logger = logging.getLogger(__name__)
@@ -30,8 +30,12 @@ class Follower:
         *,
         texts: bool,
         vectors: str | None,
+        had: Position = NO_POSITION,
     ) -> None:
-        """`texts` and `vectors` (the embedder's fingerprint) say what the view needs of a passage."""
+        """`texts` and `vectors` (the embedder's fingerprint) say what the view needs of a passage.
+
+        `had` is how far the view was on disk when it was last seen: one that is behind that has lost something.
+        """
         self.name = name
         self.failure: str | None = None
         """Why it does not follow at present."""
@@ -42,6 +46,8 @@ class Follower:
         self._texts = texts
         self._vectors = vectors
         self._noted = Position(-1)
+        self._had = had
+        self._resetting = False
         self._nudged = asyncio.Event()
         self._urgent = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -55,6 +61,11 @@ class Follower:
     def durable(self) -> Position:
         """All changes up to here survive a crash of the view."""
         return self._view.durable
+
+    @property
+    def rebuilding(self) -> bool:
+        """Whether what was searchable once is not searchable at present."""
+        return self._resetting or self._view.position < self._had
 
     def nudge(self) -> None:
         """Say that the log has grown."""
@@ -127,6 +138,7 @@ class Follower:
     async def _rebuild(self) -> None:
         """Fill the view from the catalog's present state; the embedder is not asked for anything."""
         logger.warning("view %s of collection %d starts again from the catalog", self.name, self._collection)
+        self._resetting = True
         await self._view.reset()
         after: DocumentKey | None = DocumentKey(0)
         begun: Position | None = None
@@ -138,6 +150,7 @@ class Follower:
             await self._view.apply(
                 type(batch)(changes=batch.changes, position=Position(0) if after is not None else begun)
             )
+        self._resetting = False
         await self._announce()
 
     async def _announce(self) -> None:

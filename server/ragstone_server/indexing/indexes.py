@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,9 +18,12 @@ from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.errors import CollectionNotFound
+from ragstone_server.spi.failpoints import FailPoint, reach
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
 
 logger = logging.getLogger(__name__)
+
+_FOLDER = re.compile(r"\d{8,}")
 
 
 @dataclass(slots=True)
@@ -52,7 +56,8 @@ class Indexes:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Indexes"]:
-        """Open what has fallen behind, retire what is superseded, close everything at the end."""
+        """Remove what was deleted, open what has fallen behind, retire what is superseded, close everything at the end."""
+        await self._sweep()
         retiring = asyncio.create_task(self._retire_forever(), name="retire")
         catching_up = asyncio.create_task(self._open_what_lags(), name="open-lagging")
         try:
@@ -140,6 +145,7 @@ class Indexes:
                     await self._close(key)
 
     async def _drop_now(self, key: CollectionKey) -> None:
+        reach(FailPoint.COLLECTION_BEFORE_FILES)
         async with self._lock(key):
             await self._close(key)
             await asyncio.to_thread(remove_files, self._path(key))
@@ -162,6 +168,20 @@ class Indexes:
             return  # Deleted meanwhile: there is nothing to follow.
         except Exception:
             logger.exception("the index of %s could not be opened", collection.name)
+
+    async def _sweep(self) -> None:
+        """Files of collections that are gone: the process ended between the deletion and their removal."""
+        folders = await asyncio.to_thread(_folders, self._directory)
+        if not folders:
+            return
+        after = ""
+        while page := await self._store.collections(None, after, 100):
+            for collection in page:
+                folders.pop(collection.key, None)
+            after = str(page[-1].name)
+        for folder in folders.values():
+            logger.info("removing the views of a collection that was deleted: %s", folder)
+            await asyncio.to_thread(remove_files, folder)
 
     async def _open_what_lags(self) -> None:
         """After a restart: follow what was written and not yet applied, before anyone asks."""
@@ -201,3 +221,11 @@ class Indexes:
 
     def _path(self, key: CollectionKey) -> Path:
         return self._directory / f"{key:08d}"
+
+
+def _folders(directory: Path) -> dict[CollectionKey, Path]:
+    """The folders of collections; anything else that lies there is not ours."""
+    if not directory.is_dir():
+        return {}
+    found = [path for path in directory.iterdir() if path.is_dir() and _FOLDER.fullmatch(path.name)]
+    return {CollectionKey(int(path.name)): path for path in found}

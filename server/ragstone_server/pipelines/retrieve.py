@@ -112,6 +112,11 @@ class Retrieve:
         degradations: list[Degradation] = []
         with collected() as times:
             async with self._indexes.pin(collection) as index:
+                degradations += [
+                    Degradation(stage=follower.name, reason="is being rebuilt and misses passages")
+                    for follower in index.followers.values()
+                    if follower.rebuilding
+                ]
                 if demanded is not None:
                     degradations += await self._wait(index, demanded, request.context)
                 search = _take(await self._stages.rewriter(_rewrite(request)), degradations)

@@ -20,6 +20,7 @@ class FailPoint(StrEnum):
     LEXICAL_BEFORE_COMMIT = "lexical-before-commit"
     LEXICAL_AFTER_COMMIT = "lexical-after-commit"
     LEXICAL_AFTER_POSITION = "lexical-after-position"
+    COLLECTION_BEFORE_FILES = "collection-before-files"
 
 
 def _parse(text: str) -> dict[FailPoint, tuple[str, int]]:

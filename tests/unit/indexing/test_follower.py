@@ -180,6 +180,37 @@ async def test_during_a_rebuild_the_view_does_not_claim_what_it_lacks(bench: Ben
     assert claimed == [(3, 0), (6, 0), (7, 7)]
 
 
+async def test_it_says_so_while_what_was_searchable_is_not(bench: Bench) -> None:
+    head = await bench.put("a", "b", "c", "d")
+    await bench.store.retire(bench.key, head, head, LATER)
+    held, going = asyncio.Event(), asyncio.Event()
+    apply = bench.view.apply
+
+    async def holding(batch: ChangeBatch, /) -> None:
+        held.set()
+        await going.wait()
+        await apply(batch)
+
+    bench.view.apply = holding  # type: ignore[method-assign]
+    follower = await bench.follow(SLOW)
+    await held.wait()
+    assert follower.rebuilding
+    going.set()
+    await follower.wait_for(head)
+    assert not follower.rebuilding
+
+
+async def test_a_view_that_has_lost_its_files_says_so_until_it_has_caught_up(bench: Bench) -> None:
+    head = await bench.put("a", "b")
+    lost = Follower("vectors", bench.view, bench.store, bench.key, SLOW, texts=False, vectors=EMBEDDER, had=Position(2))
+    new = Follower("vectors", bench.view, bench.store, bench.key, SLOW, texts=False, vectors=EMBEDDER)
+    assert lost.rebuilding
+    assert not new.rebuilding, "one that has never had anything merely follows"
+    async with lost.running():
+        await lost.wait_for(head)
+        assert not lost.rebuilding
+
+
 async def test_a_failure_is_told_and_overcome(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.view.error = OSError("the disk is away")
     follower = await bench.follow(QUICK)

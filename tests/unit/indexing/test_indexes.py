@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ragstone_server.indexing import collection_index
 from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.positions import Position
 from ragstone_server.testing.conformance.catalog_samples import put
@@ -106,3 +107,29 @@ async def test_nothing_is_kept_for_a_collection_that_nobody_uses(shelf: Shelf) -
         await indexes.drop(record.key)
         await until(lambda: not indexes._locks)
         assert not indexes._pins.held(record.key)
+
+
+async def test_p9_files_of_collections_that_are_gone_are_swept_at_the_start(shelf: Shelf) -> None:
+    kept = await shelf.collection("kept")
+    left = [shelf.folder / f"{number:08d}" for number in (kept.key, 77)]
+    other = shelf.folder / "notes"
+    for folder in (*left, other):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    async with shelf.open():
+        assert sorted(path.name for path in shelf.folder.iterdir()) == [left[0].name, "notes"]
+
+
+async def test_files_that_cannot_be_removed_are_told(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(collection_index.shutil, "rmtree", refuse)
+    async with shelf.open() as indexes:
+        record = await shelf.collection("one")
+        async with indexes.pin(record):
+            pass
+        await indexes.drop(record.key)
+    assert "could not be removed" in caplog.text

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.indexing.follower import Follower
 from ragstone_server.pipelines.retrieve import Retrieval, SearchRequest
 from ragstone_server.pipelines.settings import RetrievalSettings
 from ragstone_server.spi.catalog_store import Generation
@@ -282,3 +283,11 @@ async def test_a_collection_of_another_embedder_is_refused(house: House) -> None
     house.generation = Generation(embedder="another", chunker="memory-1")
     with pytest.raises(GenerationMismatch):
         await house.ask("ferry")
+
+
+async def test_p7_a_view_that_is_being_rebuilt_is_declared(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.put("a", "The ferry leaves at nine.")
+    assert not (await house.ask("ferry")).degradations
+    monkeypatch.setattr(Follower, "rebuilding", True)
+    stages = {degradation.stage for degradation in (await house.ask("ferry")).degradations}
+    assert stages == {"vectors", "words"}
