@@ -184,6 +184,41 @@ def test_collections_are_made_changed_listed_and_deleted(server: Served, folder:
     assert "COLLECTION_NOT_FOUND" in refused(server, "documents", "--collection", "minutes")
 
 
+def test_prompts_are_created_compared_activated_and_rolled_back(server: Served, tmp_path: Path) -> None:
+    call(server, "collections", "create", "prompted")
+    on = ("--collection", "prompted")
+    file = tmp_path / "user.txt"
+    file.write_text("{{ evidence }}\n{{ question }}\n{{ no_answer }}\n")
+    made = call_json(server, "prompts", "create", "--user", str(file), "--description", "Short.", *on)
+    assert made["name"].endswith("/collections/prompted/prompts/1")
+    assert "Rules:" in call(server, "prompts", "show", "0", *on)
+    assert call_json(server, "prompts", "show", "1", *on)["user"] == file.read_text()
+    assert "+{{ no_answer }}" in call(server, "prompts", "diff", "0", "1", *on)
+    assert call(server, "prompts", "diff", "0", *on) == "no difference\n"
+    assert call(server, "prompts", "activate", "1", *on) == "version 1 is in use\n"
+    rows = call_json(server, "prompts", "list", *on)["prompts"]
+    assert [(row["version"], row["active"], row["author"]) for row in rows] == [
+        (0, False, ""),
+        (1, True, "user:developer"),
+    ]
+    assert "1 *" in call(server, "prompts", "list", *on)
+    assert call(server, "prompts", "rollback", *on) == "version 0 is in use again\n"
+    assert "PROMPT_NOT_FOUND" in refused(server, "prompts", "rollback", *on)
+    history = call_json(server, "prompts", "history", *on)["activations"]
+    assert [(row["what"], row["version"]) for row in history] == [("rolled back", 0), ("activated", 1)]
+    assert "rolled back" in call(server, "prompts", "history", *on)
+
+
+def test_a_prompt_that_cannot_be_used_is_refused_with_its_place(server: Served, tmp_path: Path) -> None:
+    file = tmp_path / "user.txt"
+    file.write_text("{{ evidence }}\n{% for word in question %}{% endfor %}")
+    assert "user, line 2: " in refused(server, "prompts", "create", "--user", str(file))
+    file.write_bytes(b"\xff")
+    assert "is not UTF-8 text" in refused(server, "prompts", "create", "--system", str(file))
+    assert "cannot be read" in refused(server, "prompts", "create", "--system", str(tmp_path / "missing"))
+    assert ragstone("prompts", "create", "--server", NOBODY).exit_code == 2
+
+
 def test_options_of_a_subcommand_may_stand_before_it(server: Served) -> None:
     result = ragstone("collections", "--server", server.address, "--json", "create", "early")
     assert json.loads(result.stdout)["name"].endswith("/early")

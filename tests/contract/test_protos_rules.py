@@ -14,6 +14,7 @@ from ragstone_server.transport.grpc.validation import validate
 SERVICES = (query_service_pb2, ingest_service_pb2, admin_service_pb2)
 NAME = "tenants/default/collections/default"
 DOCUMENT = f"{NAME}/documents/a/b"
+PROMPT = f"{NAME}/prompts/3"
 
 
 def _reachable(message: Descriptor, seen: set[str]) -> Iterator[FieldDescriptor]:
@@ -39,6 +40,8 @@ UNBOUNDED = {
     "ragstone.v1.Collection.watermark",
     "ragstone.v1.Generation.embedder",
     "ragstone.v1.Generation.chunker",
+    "ragstone.v1.Prompt.name",
+    "ragstone.v1.Prompt.author",
 }
 
 
@@ -80,6 +83,10 @@ def _step(**action: Any) -> ingest_service_pb2.IngestRequest:
     return ingest_service_pb2.IngestRequest(sequence=1, **action)
 
 
+def _prompt(**fields: Any) -> admin_service_pb2.CreatePromptRequest:
+    return admin_service_pb2.CreatePromptRequest(parent=NAME, prompt=admin_service_pb2.Prompt(**fields))
+
+
 VALUE = document_pb2.MetadataValue
 TURN = query_service_pb2.Turn
 HEADER = ingest_service_pb2.DocumentHeader
@@ -105,6 +112,13 @@ GOOD: list[Message] = [
     admin_service_pb2.GetCollectionRequest(name=NAME),
     admin_service_pb2.DeleteCollectionRequest(name=NAME),
     admin_service_pb2.ListCollectionsRequest(parent="tenants/default"),
+    admin_service_pb2.CreatePromptRequest(parent=NAME, prompt=admin_service_pb2.Prompt(system="x" * 16384)),
+    admin_service_pb2.GetPromptRequest(name=PROMPT),
+    admin_service_pb2.ListPromptsRequest(parent=NAME),
+    admin_service_pb2.ActivatePromptRequest(name=f"{NAME}/prompts/0"),
+    admin_service_pb2.RollBackPromptRequest(parent=NAME),
+    admin_service_pb2.DiffPromptsRequest(name=PROMPT, other_version=0),
+    admin_service_pb2.ListPromptActivationsRequest(parent=NAME, page_size=1000),
     admin_service_pb2.ListPluginsRequest(),
     admin_service_pb2.GetStatusRequest(),
 ]
@@ -172,6 +186,18 @@ BAD: list[tuple[Message, str]] = [
     (admin_service_pb2.DeleteCollectionRequest(name="hr"), "name"),
     (admin_service_pb2.ListCollectionsRequest(parent=NAME), "parent"),
     (admin_service_pb2.ListCollectionsRequest(parent="tenants/default", page_size=1001), "page_size"),
+    (admin_service_pb2.CreatePromptRequest(parent=NAME), "prompt"),
+    (admin_service_pb2.CreatePromptRequest(parent="a", prompt=admin_service_pb2.Prompt()), "parent"),
+    (_prompt(system="x" * 16385), "prompt.system"),
+    (_prompt(user="x" * 16385), "prompt.user"),
+    (_prompt(description="x" * 4097), "prompt.description"),
+    (admin_service_pb2.GetPromptRequest(name=NAME), "name"),
+    (admin_service_pb2.GetPromptRequest(name=f"{NAME}/prompts/01"), "name"),
+    (admin_service_pb2.ListPromptsRequest(parent=NAME, page_size=-1), "page_size"),
+    (admin_service_pb2.ActivatePromptRequest(name=f"{NAME}/prompts/one"), "name"),
+    (admin_service_pb2.RollBackPromptRequest(parent=PROMPT), "parent"),
+    (admin_service_pb2.DiffPromptsRequest(name=PROMPT, other_version=-1), "other_version"),
+    (admin_service_pb2.ListPromptActivationsRequest(parent=NAME, page_token="x" * 1025), "page_token"),
 ]
 
 

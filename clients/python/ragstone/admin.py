@@ -7,6 +7,7 @@ import grpc
 
 from ragstone.channel import deadline
 from ragstone.errors import from_rpc
+from ragstone.prompts import Prompts
 from ragstone.requests import collection_name
 from ragstone.session import Session
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
@@ -26,6 +27,8 @@ class Admin:
         self._stub = stub
         self._metadata = metadata
         self._session = session
+        self.prompts = Prompts(stub, self._call)
+        """Prompt templates of the collections."""
 
     def create_collection(self, collection: str, **settings: Any) -> admin_service_pb2.Collection:
         """Create a collection; settings are fields of `Collection`."""

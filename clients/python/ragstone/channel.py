@@ -17,10 +17,21 @@ _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
     "QueryService": ("Query", "Retrieve"),
     "IngestService": ("UpsertDocument", "GetDocument", "ListDocuments"),
-    "AdminService": ("GetCollection", "ListCollections", "UpdateCollection", "ListPlugins", "GetStatus"),
+    "AdminService": (
+        "GetCollection",
+        "ListCollections",
+        "UpdateCollection",
+        "GetPrompt",
+        "ListPrompts",
+        "ActivatePrompt",
+        "DiffPrompts",
+        "ListPromptActivations",
+        "ListPlugins",
+        "GetStatus",
+    ),
 }
 """Methods whose second answer is the first. Creations and deletions are not among them: sent again after an answer was lost,
-they would fail with `AlreadyExists` or `NotFound` although they were done."""
+they would fail with `AlreadyExists` or `NotFound` although they were done. A rollback would undo one activation more."""
 _RETRY = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",

@@ -89,11 +89,10 @@ def render(field: str, source: str, variables: Variables) -> str:
 def invalid(field: str, what: str, line: int | None = None) -> PromptInvalid:
     """The error of one source."""
     place = field if line is None else f"{field}, line {line}"
-    metadata = {"field": field} if line is None else {"field": field, "line": str(line)}
     description = what if line is None else f"line {line}: {what}"
     return PromptInvalid(
         f"the prompt template cannot be used: {place}: {what}",
-        metadata=metadata,
+        metadata={"field": field, "line": "" if line is None else str(line)},
         violations=(FieldViolation(field=f"prompt.{field}", description=description),),
     )
 

@@ -13,6 +13,7 @@ COMMANDS = {
     "documents": "ragstone_server.cli.documents",
     "delete": "ragstone_server.cli.documents",
     "collections": "ragstone_server.cli.collections",
+    "prompts": "ragstone_server.cli.prompts",
     "status": "ragstone_server.cli.status",
     "plugins": "ragstone_server.cli.plugins",
     "check": "ragstone_server.cli.check",

@@ -27,7 +27,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fragstone/v1/admin_service.proto\x12\x0bragstone.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"B\n\nGeneration\x12\x1a\n\x08\x65mbedder\x18\x01 \x01(\tR\x08\x65mbedder\x12\x18\n\x07\x63hunker\x18\x02 \x01(\tR\x07\x63hunker\"\x8e\x04\n\nCollection\x12?\n\x04name\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x04name\x12*\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\x0b\x64\x65scription\x12N\n\x0f\x64\x65\x66\x61ult_readers\x18\x03 \x01(\x0e\x32\x1b.ragstone.v1.DefaultReadersB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x0e\x64\x65\x66\x61ultReaders\x12K\n\x0eversion_scheme\x18\x04 \x01(\x0e\x32\x1a.ragstone.v1.VersionSchemeB\x08\xbaH\x05\x82\x01\x02\x10\x01R\rversionScheme\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12%\n\x0e\x64ocument_count\x18\x07 \x01(\x03R\rdocumentCount\x12\x1c\n\twatermark\x18\x08 \x01(\tR\twatermark\x12\x37\n\ngeneration\x18\t \x01(\x0b\x32\x17.ragstone.v1.GenerationR\ngeneration\"Z\n\x17\x43reateCollectionRequest\x12?\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionB\x06\xbaH\x03\xc8\x01\x01R\ncollection\"S\n\x18\x43reateCollectionResponse\x12\x37\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionR\ncollection\"W\n\x14GetCollectionRequest\x12?\n\x04name\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x04name\"P\n\x15GetCollectionResponse\x12\x37\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionR\ncollection\"\x9d\x01\n\x16ListCollectionsRequest\x12\x31\n\x06parent\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x18\x80\x01\x32\x0f^tenants/[^/]+$R\x06parent\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"|\n\x17ListCollectionsResponse\x12\x39\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.ragstone.v1.CollectionR\x0b\x63ollections\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x01\n\x17UpdateCollectionRequest\x12?\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionB\x06\xbaH\x03\xc8\x01\x01R\ncollection\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\"S\n\x18UpdateCollectionResponse\x12\x37\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionR\ncollection\"p\n\x17\x44\x65leteCollectionRequest\x12?\n\x04name\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x04name\x12\x14\n\x05\x66orce\x18\x02 \x01(\x08R\x05\x66orce\"\x1a\n\x18\x44\x65leteCollectionResponse\"\x14\n\x12ListPluginsRequest\"\xba\x01\n\x06Plugin\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07summary\x18\x03 \x01(\tR\x07summary\x12\"\n\x0c\x64istribution\x18\x04 \x01(\tR\x0c\x64istribution\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x1a\n\x08selected\x18\x06 \x01(\x08R\x08selected\x12\x14\n\x05\x65rror\x18\x07 \x01(\tR\x05\x65rror\"D\n\x13ListPluginsResponse\x12-\n\x07plugins\x18\x01 \x03(\x0b\x32\x13.ragstone.v1.PluginR\x07plugins\"\x12\n\x10GetStatusRequest\"\x8a\x01\n\nViewStatus\x12\x1e\n\ncollection\x18\x01 \x01(\tR\ncollection\x12\x12\n\x04view\x18\x02 \x01(\tR\x04view\x12\x1a\n\x08position\x18\x03 \x01(\x03R\x08position\x12\x12\n\x04head\x18\x04 \x01(\x03R\x04head\x12\x18\n\x07\x66\x61ilure\x18\x05 \x01(\tR\x07\x66\x61ilure\"\xd2\x02\n\x11GetStatusResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x31\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06uptime\x12)\n\x10\x63ollection_count\x18\x03 \x01(\x03R\x0f\x63ollectionCount\x12%\n\x0e\x64ocument_count\x18\x04 \x01(\x03R\rdocumentCount\x12-\n\x05views\x18\x05 \x03(\x0b\x32\x17.ragstone.v1.ViewStatusR\x05views\x12.\n\x13\x64ocuments_in_flight\x18\x06 \x01(\x05R\x11\x64ocumentsInFlight\x12?\n\x0b\x64\x65ployments\x18\x07 \x03(\x0b\x32\x1d.ragstone.v1.DeploymentStatusR\x0b\x64\x65ployments\"\xee\x02\n\x10\x44\x65ploymentStatus\x12\x14\n\x05route\x18\x01 \x01(\tR\x05route\x12\x1e\n\ndeployment\x18\x02 \x01(\tR\ndeployment\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12/\n\x05state\x18\x04 \x01(\x0e\x32\x19.ragstone.v1.BreakerStateR\x05state\x12\x31\n\x14\x63onsecutive_failures\x18\x05 \x01(\x05R\x13\x63onsecutiveFailures\x12\x1a\n\x08requests\x18\x06 \x01(\x03R\x08requests\x12\'\n\x0f\x66\x61iled_requests\x18\x07 \x01(\x03R\x0e\x66\x61iledRequests\x12\x1d\n\nlast_fault\x18\x08 \x01(\tR\tlastFault\x12!\n\x0cinput_tokens\x18\t \x01(\x03R\x0binputTokens\x12#\n\routput_tokens\x18\n \x01(\x03R\x0coutputTokens*i\n\x0e\x44\x65\x66\x61ultReaders\x12\x1f\n\x1b\x44\x45\x46\x41ULT_READERS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x46\x41ULT_READERS_TENANT\x10\x01\x12\x1a\n\x16\x44\x45\x46\x41ULT_READERS_NOBODY\x10\x02*i\n\rVersionScheme\x12\x1e\n\x1aVERSION_SCHEME_UNSPECIFIED\x10\x00\x12\x19\n\x15VERSION_SCHEME_NUMBER\x10\x01\x12\x1d\n\x19VERSION_SCHEME_EVENT_TIME\x10\x02*|\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_CLOSED\x10\x01\x12\x16\n\x12\x42REAKER_STATE_OPEN\x10\x02\x12\x1b\n\x17\x42REAKER_STATE_HALF_OPEN\x10\x03\x32\x85\x05\n\x0c\x41\x64minService\x12_\n\x10\x43reateCollection\x12$.ragstone.v1.CreateCollectionRequest\x1a%.ragstone.v1.CreateCollectionResponse\x12V\n\rGetCollection\x12!.ragstone.v1.GetCollectionRequest\x1a\".ragstone.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.ragstone.v1.ListCollectionsRequest\x1a$.ragstone.v1.ListCollectionsResponse\x12_\n\x10UpdateCollection\x12$.ragstone.v1.UpdateCollectionRequest\x1a%.ragstone.v1.UpdateCollectionResponse\x12_\n\x10\x44\x65leteCollection\x12$.ragstone.v1.DeleteCollectionRequest\x1a%.ragstone.v1.DeleteCollectionResponse\x12P\n\x0bListPlugins\x12\x1f.ragstone.v1.ListPluginsRequest\x1a .ragstone.v1.ListPluginsResponse\x12J\n\tGetStatus\x12\x1d.ragstone.v1.GetStatusRequest\x1a\x1e.ragstone.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fragstone/v1/admin_service.proto\x12\x0bragstone.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"B\n\nGeneration\x12\x1a\n\x08\x65mbedder\x18\x01 \x01(\tR\x08\x65mbedder\x12\x18\n\x07\x63hunker\x18\x02 \x01(\tR\x07\x63hunker\"\x8e\x04\n\nCollection\x12?\n\x04name\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x04name\x12*\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\x0b\x64\x65scription\x12N\n\x0f\x64\x65\x66\x61ult_readers\x18\x03 \x01(\x0e\x32\x1b.ragstone.v1.DefaultReadersB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x0e\x64\x65\x66\x61ultReaders\x12K\n\x0eversion_scheme\x18\x04 \x01(\x0e\x32\x1a.ragstone.v1.VersionSchemeB\x08\xbaH\x05\x82\x01\x02\x10\x01R\rversionScheme\x12;\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12%\n\x0e\x64ocument_count\x18\x07 \x01(\x03R\rdocumentCount\x12\x1c\n\twatermark\x18\x08 \x01(\tR\twatermark\x12\x37\n\ngeneration\x18\t \x01(\x0b\x32\x17.ragstone.v1.GenerationR\ngeneration\"Z\n\x17\x43reateCollectionRequest\x12?\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionB\x06\xbaH\x03\xc8\x01\x01R\ncollection\"S\n\x18\x43reateCollectionResponse\x12\x37\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionR\ncollection\"W\n\x14GetCollectionRequest\x12?\n\x04name\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x04name\"P\n\x15GetCollectionResponse\x12\x37\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionR\ncollection\"\x9d\x01\n\x16ListCollectionsRequest\x12\x31\n\x06parent\x18\x01 \x01(\tB\x19\xbaH\x16r\x14\x18\x80\x01\x32\x0f^tenants/[^/]+$R\x06parent\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"|\n\x17ListCollectionsResponse\x12\x39\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.ragstone.v1.CollectionR\x0b\x63ollections\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x01\n\x17UpdateCollectionRequest\x12?\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionB\x06\xbaH\x03\xc8\x01\x01R\ncollection\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\"S\n\x18UpdateCollectionResponse\x12\x37\n\ncollection\x18\x01 \x01(\x0b\x32\x17.ragstone.v1.CollectionR\ncollection\"p\n\x17\x44\x65leteCollectionRequest\x12?\n\x04name\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x04name\x12\x14\n\x05\x66orce\x18\x02 \x01(\x08R\x05\x66orce\"\x1a\n\x18\x44\x65leteCollectionResponse\"\xf7\x01\n\x06Prompt\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x06system\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x06system\x12\x1d\n\x04user\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\x04user\x12*\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\x0b\x64\x65scription\x12\x16\n\x06\x61uthor\x18\x05 \x01(\tR\x06\x61uthor\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x16\n\x06\x61\x63tive\x18\x07 \x01(\x08R\x06\x61\x63tive\"\x8f\x01\n\x13\x43reatePromptRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\x12\x33\n\x06prompt\x18\x02 \x01(\x0b\x32\x13.ragstone.v1.PromptB\x06\xbaH\x03\xc8\x01\x01R\x06prompt\"C\n\x14\x43reatePromptResponse\x12+\n\x06prompt\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.PromptR\x06prompt\"o\n\x10GetPromptRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB\x18\x80\x02\x32=^tenants/[^/]+/collections/[^/]+/prompts/(0|[1-9][0-9]{0,8})$R\x04name\"@\n\x11GetPromptResponse\x12+\n\x06prompt\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.PromptR\x06prompt\"\xab\x01\n\x12ListPromptsRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"l\n\x13ListPromptsResponse\x12-\n\x07prompts\x18\x01 \x03(\x0b\x32\x13.ragstone.v1.PromptR\x07prompts\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"t\n\x15\x41\x63tivatePromptRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB\x18\x80\x02\x32=^tenants/[^/]+/collections/[^/]+/prompts/(0|[1-9][0-9]{0,8})$R\x04name\"E\n\x16\x41\x63tivatePromptResponse\x12+\n\x06prompt\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.PromptR\x06prompt\"\\\n\x15RollBackPromptRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\"E\n\x16RollBackPromptResponse\x12+\n\x06prompt\x18\x01 \x01(\x0b\x32\x13.ragstone.v1.PromptR\x06prompt\"\xbc\x01\n\x12\x44iffPromptsRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB\x18\x80\x02\x32=^tenants/[^/]+/collections/[^/]+/prompts/(0|[1-9][0-9]{0,8})$R\x04name\x12\x37\n\rother_version\x18\x02 \x01(\x05\x42\r\xbaH\n\x1a\x08\x18\xff\x93\xeb\xdc\x03(\x00H\x00R\x0cotherVersion\x88\x01\x01\x42\x10\n\x0e_other_version\")\n\x13\x44iffPromptsResponse\x12\x12\n\x04\x64iff\x18\x01 \x01(\tR\x04\x64iff\"\xa9\x01\n\x10PromptActivation\x12\x16\n\x06prompt\x18\x01 \x01(\tR\x06prompt\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32!.ragstone.v1.PromptActivationKindR\x04kind\x12\x16\n\x06\x61uthor\x18\x03 \x01(\tR\x06\x61uthor\x12.\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\"\xb5\x01\n\x1cListPromptActivationsRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\"\x88\x01\n\x1dListPromptActivationsResponse\x12?\n\x0b\x61\x63tivations\x18\x01 \x03(\x0b\x32\x1d.ragstone.v1.PromptActivationR\x0b\x61\x63tivations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x14\n\x12ListPluginsRequest\"\xba\x01\n\x06Plugin\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07summary\x18\x03 \x01(\tR\x07summary\x12\"\n\x0c\x64istribution\x18\x04 \x01(\tR\x0c\x64istribution\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x1a\n\x08selected\x18\x06 \x01(\x08R\x08selected\x12\x14\n\x05\x65rror\x18\x07 \x01(\tR\x05\x65rror\"D\n\x13ListPluginsResponse\x12-\n\x07plugins\x18\x01 \x03(\x0b\x32\x13.ragstone.v1.PluginR\x07plugins\"\x12\n\x10GetStatusRequest\"\x8a\x01\n\nViewStatus\x12\x1e\n\ncollection\x18\x01 \x01(\tR\ncollection\x12\x12\n\x04view\x18\x02 \x01(\tR\x04view\x12\x1a\n\x08position\x18\x03 \x01(\x03R\x08position\x12\x12\n\x04head\x18\x04 \x01(\x03R\x04head\x12\x18\n\x07\x66\x61ilure\x18\x05 \x01(\tR\x07\x66\x61ilure\"\xd2\x02\n\x11GetStatusResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x31\n\x06uptime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06uptime\x12)\n\x10\x63ollection_count\x18\x03 \x01(\x03R\x0f\x63ollectionCount\x12%\n\x0e\x64ocument_count\x18\x04 \x01(\x03R\rdocumentCount\x12-\n\x05views\x18\x05 \x03(\x0b\x32\x17.ragstone.v1.ViewStatusR\x05views\x12.\n\x13\x64ocuments_in_flight\x18\x06 \x01(\x05R\x11\x64ocumentsInFlight\x12?\n\x0b\x64\x65ployments\x18\x07 \x03(\x0b\x32\x1d.ragstone.v1.DeploymentStatusR\x0b\x64\x65ployments\"\xee\x02\n\x10\x44\x65ploymentStatus\x12\x14\n\x05route\x18\x01 \x01(\tR\x05route\x12\x1e\n\ndeployment\x18\x02 \x01(\tR\ndeployment\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12/\n\x05state\x18\x04 \x01(\x0e\x32\x19.ragstone.v1.BreakerStateR\x05state\x12\x31\n\x14\x63onsecutive_failures\x18\x05 \x01(\x05R\x13\x63onsecutiveFailures\x12\x1a\n\x08requests\x18\x06 \x01(\x03R\x08requests\x12\'\n\x0f\x66\x61iled_requests\x18\x07 \x01(\x03R\x0e\x66\x61iledRequests\x12\x1d\n\nlast_fault\x18\x08 \x01(\tR\tlastFault\x12!\n\x0cinput_tokens\x18\t \x01(\x03R\x0binputTokens\x12#\n\routput_tokens\x18\n \x01(\x03R\x0coutputTokens*i\n\x0e\x44\x65\x66\x61ultReaders\x12\x1f\n\x1b\x44\x45\x46\x41ULT_READERS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45\x46\x41ULT_READERS_TENANT\x10\x01\x12\x1a\n\x16\x44\x45\x46\x41ULT_READERS_NOBODY\x10\x02*i\n\rVersionScheme\x12\x1e\n\x1aVERSION_SCHEME_UNSPECIFIED\x10\x00\x12\x19\n\x15VERSION_SCHEME_NUMBER\x10\x01\x12\x1d\n\x19VERSION_SCHEME_EVENT_TIME\x10\x02*\x8c\x01\n\x14PromptActivationKind\x12&\n\"PROMPT_ACTIVATION_KIND_UNSPECIFIED\x10\x00\x12$\n PROMPT_ACTIVATION_KIND_ACTIVATED\x10\x01\x12&\n\"PROMPT_ACTIVATION_KIND_ROLLED_BACK\x10\x02*|\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_CLOSED\x10\x01\x12\x16\n\x12\x42REAKER_STATE_OPEN\x10\x02\x12\x1b\n\x17\x42REAKER_STATE_HALF_OPEN\x10\x03\x32\xf0\t\n\x0c\x41\x64minService\x12_\n\x10\x43reateCollection\x12$.ragstone.v1.CreateCollectionRequest\x1a%.ragstone.v1.CreateCollectionResponse\x12V\n\rGetCollection\x12!.ragstone.v1.GetCollectionRequest\x1a\".ragstone.v1.GetCollectionResponse\x12\\\n\x0fListCollections\x12#.ragstone.v1.ListCollectionsRequest\x1a$.ragstone.v1.ListCollectionsResponse\x12_\n\x10UpdateCollection\x12$.ragstone.v1.UpdateCollectionRequest\x1a%.ragstone.v1.UpdateCollectionResponse\x12_\n\x10\x44\x65leteCollection\x12$.ragstone.v1.DeleteCollectionRequest\x1a%.ragstone.v1.DeleteCollectionResponse\x12S\n\x0c\x43reatePrompt\x12 .ragstone.v1.CreatePromptRequest\x1a!.ragstone.v1.CreatePromptResponse\x12J\n\tGetPrompt\x12\x1d.ragstone.v1.GetPromptRequest\x1a\x1e.ragstone.v1.GetPromptResponse\x12P\n\x0bListPrompts\x12\x1f.ragstone.v1.ListPromptsRequest\x1a .ragstone.v1.ListPromptsResponse\x12Y\n\x0e\x41\x63tivatePrompt\x12\".ragstone.v1.ActivatePromptRequest\x1a#.ragstone.v1.ActivatePromptResponse\x12Y\n\x0eRollBackPrompt\x12\".ragstone.v1.RollBackPromptRequest\x1a#.ragstone.v1.RollBackPromptResponse\x12P\n\x0b\x44iffPrompts\x12\x1f.ragstone.v1.DiffPromptsRequest\x1a .ragstone.v1.DiffPromptsResponse\x12n\n\x15ListPromptActivations\x12).ragstone.v1.ListPromptActivationsRequest\x1a*.ragstone.v1.ListPromptActivationsResponse\x12P\n\x0bListPlugins\x12\x1f.ragstone.v1.ListPluginsRequest\x1a .ragstone.v1.ListPluginsResponse\x12J\n\tGetStatus\x12\x1d.ragstone.v1.GetStatusRequest\x1a\x1e.ragstone.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,12 +56,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECOLLECTIONREQUEST'].fields_by_name['collection']._serialized_options = b'\272H\003\310\001\001'
   _globals['_DELETECOLLECTIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETECOLLECTIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H(r&\030\200\0022!^tenants/[^/]+/collections/[^/]+$'
-  _globals['_DEFAULTREADERS']._serialized_start=2911
-  _globals['_DEFAULTREADERS']._serialized_end=3016
-  _globals['_VERSIONSCHEME']._serialized_start=3018
-  _globals['_VERSIONSCHEME']._serialized_end=3123
-  _globals['_BREAKERSTATE']._serialized_start=3125
-  _globals['_BREAKERSTATE']._serialized_end=3249
+  _globals['_PROMPT'].fields_by_name['system']._loaded_options = None
+  _globals['_PROMPT'].fields_by_name['system']._serialized_options = b'\272H\006r\004\030\200\200\001'
+  _globals['_PROMPT'].fields_by_name['user']._loaded_options = None
+  _globals['_PROMPT'].fields_by_name['user']._serialized_options = b'\272H\006r\004\030\200\200\001'
+  _globals['_PROMPT'].fields_by_name['description']._loaded_options = None
+  _globals['_PROMPT'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_CREATEPROMPTREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_CREATEPROMPTREQUEST'].fields_by_name['parent']._serialized_options = b'\272H(r&\030\200\0022!^tenants/[^/]+/collections/[^/]+$'
+  _globals['_CREATEPROMPTREQUEST'].fields_by_name['prompt']._loaded_options = None
+  _globals['_CREATEPROMPTREQUEST'].fields_by_name['prompt']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_GETPROMPTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETPROMPTREQUEST'].fields_by_name['name']._serialized_options = b'\272HDrB\030\200\0022=^tenants/[^/]+/collections/[^/]+/prompts/(0|[1-9][0-9]{0,8})$'
+  _globals['_LISTPROMPTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTPROMPTSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H(r&\030\200\0022!^tenants/[^/]+/collections/[^/]+$'
+  _globals['_LISTPROMPTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPROMPTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTPROMPTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPROMPTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_ACTIVATEPROMPTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_ACTIVATEPROMPTREQUEST'].fields_by_name['name']._serialized_options = b'\272HDrB\030\200\0022=^tenants/[^/]+/collections/[^/]+/prompts/(0|[1-9][0-9]{0,8})$'
+  _globals['_ROLLBACKPROMPTREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_ROLLBACKPROMPTREQUEST'].fields_by_name['parent']._serialized_options = b'\272H(r&\030\200\0022!^tenants/[^/]+/collections/[^/]+$'
+  _globals['_DIFFPROMPTSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DIFFPROMPTSREQUEST'].fields_by_name['name']._serialized_options = b'\272HDrB\030\200\0022=^tenants/[^/]+/collections/[^/]+/prompts/(0|[1-9][0-9]{0,8})$'
+  _globals['_DIFFPROMPTSREQUEST'].fields_by_name['other_version']._loaded_options = None
+  _globals['_DIFFPROMPTSREQUEST'].fields_by_name['other_version']._serialized_options = b'\272H\n\032\010\030\377\223\353\334\003(\000'
+  _globals['_LISTPROMPTACTIVATIONSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTPROMPTACTIVATIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H(r&\030\200\0022!^tenants/[^/]+/collections/[^/]+$'
+  _globals['_LISTPROMPTACTIVATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPROMPTACTIVATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTPROMPTACTIVATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPROMPTACTIVATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_DEFAULTREADERS']._serialized_start=4922
+  _globals['_DEFAULTREADERS']._serialized_end=5027
+  _globals['_VERSIONSCHEME']._serialized_start=5029
+  _globals['_VERSIONSCHEME']._serialized_end=5134
+  _globals['_PROMPTACTIVATIONKIND']._serialized_start=5137
+  _globals['_PROMPTACTIVATIONKIND']._serialized_end=5277
+  _globals['_BREAKERSTATE']._serialized_start=5279
+  _globals['_BREAKERSTATE']._serialized_end=5403
   _globals['_GENERATION']._serialized_start=147
   _globals['_GENERATION']._serialized_end=213
   _globals['_COLLECTION']._serialized_start=216
@@ -86,20 +120,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1729
   _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1731
   _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1757
-  _globals['_LISTPLUGINSREQUEST']._serialized_start=1759
-  _globals['_LISTPLUGINSREQUEST']._serialized_end=1779
-  _globals['_PLUGIN']._serialized_start=1782
-  _globals['_PLUGIN']._serialized_end=1968
-  _globals['_LISTPLUGINSRESPONSE']._serialized_start=1970
-  _globals['_LISTPLUGINSRESPONSE']._serialized_end=2038
-  _globals['_GETSTATUSREQUEST']._serialized_start=2040
-  _globals['_GETSTATUSREQUEST']._serialized_end=2058
-  _globals['_VIEWSTATUS']._serialized_start=2061
-  _globals['_VIEWSTATUS']._serialized_end=2199
-  _globals['_GETSTATUSRESPONSE']._serialized_start=2202
-  _globals['_GETSTATUSRESPONSE']._serialized_end=2540
-  _globals['_DEPLOYMENTSTATUS']._serialized_start=2543
-  _globals['_DEPLOYMENTSTATUS']._serialized_end=2909
-  _globals['_ADMINSERVICE']._serialized_start=3252
-  _globals['_ADMINSERVICE']._serialized_end=3897
+  _globals['_PROMPT']._serialized_start=1760
+  _globals['_PROMPT']._serialized_end=2007
+  _globals['_CREATEPROMPTREQUEST']._serialized_start=2010
+  _globals['_CREATEPROMPTREQUEST']._serialized_end=2153
+  _globals['_CREATEPROMPTRESPONSE']._serialized_start=2155
+  _globals['_CREATEPROMPTRESPONSE']._serialized_end=2222
+  _globals['_GETPROMPTREQUEST']._serialized_start=2224
+  _globals['_GETPROMPTREQUEST']._serialized_end=2335
+  _globals['_GETPROMPTRESPONSE']._serialized_start=2337
+  _globals['_GETPROMPTRESPONSE']._serialized_end=2401
+  _globals['_LISTPROMPTSREQUEST']._serialized_start=2404
+  _globals['_LISTPROMPTSREQUEST']._serialized_end=2575
+  _globals['_LISTPROMPTSRESPONSE']._serialized_start=2577
+  _globals['_LISTPROMPTSRESPONSE']._serialized_end=2685
+  _globals['_ACTIVATEPROMPTREQUEST']._serialized_start=2687
+  _globals['_ACTIVATEPROMPTREQUEST']._serialized_end=2803
+  _globals['_ACTIVATEPROMPTRESPONSE']._serialized_start=2805
+  _globals['_ACTIVATEPROMPTRESPONSE']._serialized_end=2874
+  _globals['_ROLLBACKPROMPTREQUEST']._serialized_start=2876
+  _globals['_ROLLBACKPROMPTREQUEST']._serialized_end=2968
+  _globals['_ROLLBACKPROMPTRESPONSE']._serialized_start=2970
+  _globals['_ROLLBACKPROMPTRESPONSE']._serialized_end=3039
+  _globals['_DIFFPROMPTSREQUEST']._serialized_start=3042
+  _globals['_DIFFPROMPTSREQUEST']._serialized_end=3230
+  _globals['_DIFFPROMPTSRESPONSE']._serialized_start=3232
+  _globals['_DIFFPROMPTSRESPONSE']._serialized_end=3273
+  _globals['_PROMPTACTIVATION']._serialized_start=3276
+  _globals['_PROMPTACTIVATION']._serialized_end=3445
+  _globals['_LISTPROMPTACTIVATIONSREQUEST']._serialized_start=3448
+  _globals['_LISTPROMPTACTIVATIONSREQUEST']._serialized_end=3629
+  _globals['_LISTPROMPTACTIVATIONSRESPONSE']._serialized_start=3632
+  _globals['_LISTPROMPTACTIVATIONSRESPONSE']._serialized_end=3768
+  _globals['_LISTPLUGINSREQUEST']._serialized_start=3770
+  _globals['_LISTPLUGINSREQUEST']._serialized_end=3790
+  _globals['_PLUGIN']._serialized_start=3793
+  _globals['_PLUGIN']._serialized_end=3979
+  _globals['_LISTPLUGINSRESPONSE']._serialized_start=3981
+  _globals['_LISTPLUGINSRESPONSE']._serialized_end=4049
+  _globals['_GETSTATUSREQUEST']._serialized_start=4051
+  _globals['_GETSTATUSREQUEST']._serialized_end=4069
+  _globals['_VIEWSTATUS']._serialized_start=4072
+  _globals['_VIEWSTATUS']._serialized_end=4210
+  _globals['_GETSTATUSRESPONSE']._serialized_start=4213
+  _globals['_GETSTATUSRESPONSE']._serialized_end=4551
+  _globals['_DEPLOYMENTSTATUS']._serialized_start=4554
+  _globals['_DEPLOYMENTSTATUS']._serialized_end=4920
+  _globals['_ADMINSERVICE']._serialized_start=5406
+  _globals['_ADMINSERVICE']._serialized_end=6670
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Collections, plugins and the state of the server.
+    """Collections, prompt templates, plugins and the state of the server.
     """
 
     def __init__(self, channel):
@@ -60,6 +60,41 @@ class AdminServiceStub:
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.DeleteCollectionRequest.SerializeToString,
                 response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DeleteCollectionResponse.FromString,
                 _registered_method=True)
+        self.CreatePrompt = channel.unary_unary(
+                '/ragstone.v1.AdminService/CreatePrompt',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.CreatePromptRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.CreatePromptResponse.FromString,
+                _registered_method=True)
+        self.GetPrompt = channel.unary_unary(
+                '/ragstone.v1.AdminService/GetPrompt',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.GetPromptRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.GetPromptResponse.FromString,
+                _registered_method=True)
+        self.ListPrompts = channel.unary_unary(
+                '/ragstone.v1.AdminService/ListPrompts',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptsResponse.FromString,
+                _registered_method=True)
+        self.ActivatePrompt = channel.unary_unary(
+                '/ragstone.v1.AdminService/ActivatePrompt',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ActivatePromptRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ActivatePromptResponse.FromString,
+                _registered_method=True)
+        self.RollBackPrompt = channel.unary_unary(
+                '/ragstone.v1.AdminService/RollBackPrompt',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.RollBackPromptRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.RollBackPromptResponse.FromString,
+                _registered_method=True)
+        self.DiffPrompts = channel.unary_unary(
+                '/ragstone.v1.AdminService/DiffPrompts',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.DiffPromptsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DiffPromptsResponse.FromString,
+                _registered_method=True)
+        self.ListPromptActivations = channel.unary_unary(
+                '/ragstone.v1.AdminService/ListPromptActivations',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsResponse.FromString,
+                _registered_method=True)
         self.ListPlugins = channel.unary_unary(
                 '/ragstone.v1.AdminService/ListPlugins',
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPluginsRequest.SerializeToString,
@@ -73,7 +108,7 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """Collections, plugins and the state of the server.
+    """Collections, prompt templates, plugins and the state of the server.
     """
 
     def CreateCollection(self, request, context):
@@ -106,6 +141,55 @@ class AdminServiceServicer:
 
     def DeleteCollection(self, request, context):
         """Deletes a collection.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePrompt(self, request, context):
+        """Creates the next version of a collection's prompt template. It is not in use until it is activated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPrompt(self, request, context):
+        """Reads a version of a prompt template.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPrompts(self, request, context):
+        """Lists the versions of a collection's prompt template, in ascending order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivatePrompt(self, request, context):
+        """Puts a version of a prompt template into use, from the next question on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackPrompt(self, request, context):
+        """Puts the version into use that was so before the last activation that is not undone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffPrompts(self, request, context):
+        """Tells what changes from one version of a prompt template to another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPromptActivations(self, request, context):
+        """Lists which versions of a prompt template were in use, the latest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,6 +237,41 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DeleteCollectionRequest.FromString,
                     response_serializer=ragstone_dot_v1_dot_admin__service__pb2.DeleteCollectionResponse.SerializeToString,
             ),
+            'CreatePrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePrompt,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.CreatePromptRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.CreatePromptResponse.SerializeToString,
+            ),
+            'GetPrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPrompt,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.GetPromptRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.GetPromptResponse.SerializeToString,
+            ),
+            'ListPrompts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPrompts,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptsResponse.SerializeToString,
+            ),
+            'ActivatePrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivatePrompt,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ActivatePromptRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.ActivatePromptResponse.SerializeToString,
+            ),
+            'RollBackPrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackPrompt,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.RollBackPromptRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.RollBackPromptResponse.SerializeToString,
+            ),
+            'DiffPrompts': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffPrompts,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DiffPromptsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.DiffPromptsResponse.SerializeToString,
+            ),
+            'ListPromptActivations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPromptActivations,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsResponse.SerializeToString,
+            ),
             'ListPlugins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPlugins,
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPluginsRequest.FromString,
@@ -172,7 +291,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Collections, plugins and the state of the server.
+    """Collections, prompt templates, plugins and the state of the server.
     """
 
     @staticmethod
@@ -300,6 +419,195 @@ class AdminService:
             '/ragstone.v1.AdminService/DeleteCollection',
             ragstone_dot_v1_dot_admin__service__pb2.DeleteCollectionRequest.SerializeToString,
             ragstone_dot_v1_dot_admin__service__pb2.DeleteCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/CreatePrompt',
+            ragstone_dot_v1_dot_admin__service__pb2.CreatePromptRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.CreatePromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/GetPrompt',
+            ragstone_dot_v1_dot_admin__service__pb2.GetPromptRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.GetPromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPrompts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ListPrompts',
+            ragstone_dot_v1_dot_admin__service__pb2.ListPromptsRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.ListPromptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivatePrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ActivatePrompt',
+            ragstone_dot_v1_dot_admin__service__pb2.ActivatePromptRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.ActivatePromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackPrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/RollBackPrompt',
+            ragstone_dot_v1_dot_admin__service__pb2.RollBackPromptRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.RollBackPromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffPrompts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/DiffPrompts',
+            ragstone_dot_v1_dot_admin__service__pb2.DiffPromptsRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.DiffPromptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPromptActivations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ListPromptActivations',
+            ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

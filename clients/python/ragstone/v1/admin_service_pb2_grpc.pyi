@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Collections, plugins and the state of the server."""
+    """Collections, prompt templates, plugins and the state of the server."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -43,6 +43,20 @@ class AdminServiceStub:
     """Changes a collection."""
     DeleteCollection: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DeleteCollectionRequest, _admin_service_pb2.DeleteCollectionResponse]
     """Deletes a collection."""
+    CreatePrompt: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.CreatePromptRequest, _admin_service_pb2.CreatePromptResponse]
+    """Creates the next version of a collection's prompt template. It is not in use until it is activated."""
+    GetPrompt: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetPromptRequest, _admin_service_pb2.GetPromptResponse]
+    """Reads a version of a prompt template."""
+    ListPrompts: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPromptsRequest, _admin_service_pb2.ListPromptsResponse]
+    """Lists the versions of a collection's prompt template, in ascending order."""
+    ActivatePrompt: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ActivatePromptRequest, _admin_service_pb2.ActivatePromptResponse]
+    """Puts a version of a prompt template into use, from the next question on."""
+    RollBackPrompt: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RollBackPromptRequest, _admin_service_pb2.RollBackPromptResponse]
+    """Puts the version into use that was so before the last activation that is not undone."""
+    DiffPrompts: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DiffPromptsRequest, _admin_service_pb2.DiffPromptsResponse]
+    """Tells what changes from one version of a prompt template to another."""
+    ListPromptActivations: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPromptActivationsRequest, _admin_service_pb2.ListPromptActivationsResponse]
+    """Lists which versions of a prompt template were in use, the latest first."""
     ListPlugins: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
@@ -50,7 +64,7 @@ class AdminServiceStub:
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Collections, plugins and the state of the server."""
+    """Collections, prompt templates, plugins and the state of the server."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCollection: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CreateCollectionRequest, _admin_service_pb2.CreateCollectionResponse]  # type: ignore[assignment]
@@ -63,13 +77,27 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Changes a collection."""
     DeleteCollection: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DeleteCollectionRequest, _admin_service_pb2.DeleteCollectionResponse]  # type: ignore[assignment]
     """Deletes a collection."""
+    CreatePrompt: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CreatePromptRequest, _admin_service_pb2.CreatePromptResponse]  # type: ignore[assignment]
+    """Creates the next version of a collection's prompt template. It is not in use until it is activated."""
+    GetPrompt: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetPromptRequest, _admin_service_pb2.GetPromptResponse]  # type: ignore[assignment]
+    """Reads a version of a prompt template."""
+    ListPrompts: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPromptsRequest, _admin_service_pb2.ListPromptsResponse]  # type: ignore[assignment]
+    """Lists the versions of a collection's prompt template, in ascending order."""
+    ActivatePrompt: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ActivatePromptRequest, _admin_service_pb2.ActivatePromptResponse]  # type: ignore[assignment]
+    """Puts a version of a prompt template into use, from the next question on."""
+    RollBackPrompt: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RollBackPromptRequest, _admin_service_pb2.RollBackPromptResponse]  # type: ignore[assignment]
+    """Puts the version into use that was so before the last activation that is not undone."""
+    DiffPrompts: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DiffPromptsRequest, _admin_service_pb2.DiffPromptsResponse]  # type: ignore[assignment]
+    """Tells what changes from one version of a prompt template to another."""
+    ListPromptActivations: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPromptActivationsRequest, _admin_service_pb2.ListPromptActivationsResponse]  # type: ignore[assignment]
+    """Lists which versions of a prompt template were in use, the latest first."""
     ListPlugins: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]  # type: ignore[assignment]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Tells the state of the server."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Collections, plugins and the state of the server."""
+    """Collections, prompt templates, plugins and the state of the server."""
 
     @_abc_1.abstractmethod
     def CreateCollection(
@@ -110,6 +138,62 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.DeleteCollectionResponse, _abc.Awaitable[_admin_service_pb2.DeleteCollectionResponse]]:
         """Deletes a collection."""
+
+    @_abc_1.abstractmethod
+    def CreatePrompt(
+        self,
+        request: _admin_service_pb2.CreatePromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.CreatePromptResponse, _abc.Awaitable[_admin_service_pb2.CreatePromptResponse]]:
+        """Creates the next version of a collection's prompt template. It is not in use until it is activated."""
+
+    @_abc_1.abstractmethod
+    def GetPrompt(
+        self,
+        request: _admin_service_pb2.GetPromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.GetPromptResponse, _abc.Awaitable[_admin_service_pb2.GetPromptResponse]]:
+        """Reads a version of a prompt template."""
+
+    @_abc_1.abstractmethod
+    def ListPrompts(
+        self,
+        request: _admin_service_pb2.ListPromptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListPromptsResponse, _abc.Awaitable[_admin_service_pb2.ListPromptsResponse]]:
+        """Lists the versions of a collection's prompt template, in ascending order."""
+
+    @_abc_1.abstractmethod
+    def ActivatePrompt(
+        self,
+        request: _admin_service_pb2.ActivatePromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ActivatePromptResponse, _abc.Awaitable[_admin_service_pb2.ActivatePromptResponse]]:
+        """Puts a version of a prompt template into use, from the next question on."""
+
+    @_abc_1.abstractmethod
+    def RollBackPrompt(
+        self,
+        request: _admin_service_pb2.RollBackPromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.RollBackPromptResponse, _abc.Awaitable[_admin_service_pb2.RollBackPromptResponse]]:
+        """Puts the version into use that was so before the last activation that is not undone."""
+
+    @_abc_1.abstractmethod
+    def DiffPrompts(
+        self,
+        request: _admin_service_pb2.DiffPromptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.DiffPromptsResponse, _abc.Awaitable[_admin_service_pb2.DiffPromptsResponse]]:
+        """Tells what changes from one version of a prompt template to another."""
+
+    @_abc_1.abstractmethod
+    def ListPromptActivations(
+        self,
+        request: _admin_service_pb2.ListPromptActivationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListPromptActivationsResponse, _abc.Awaitable[_admin_service_pb2.ListPromptActivationsResponse]]:
+        """Lists which versions of a prompt template were in use, the latest first."""
 
     @_abc_1.abstractmethod
     def ListPlugins(

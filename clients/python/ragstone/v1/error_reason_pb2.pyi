@@ -81,7 +81,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PROMPT_NOT_FOUND: _ErrorReason.ValueType  # 27
     """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
     ERROR_REASON_PROMPT_INVALID: _ErrorReason.ValueType  # 28
-    """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, where it is known."""
+    """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -147,5 +147,5 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 26
 ERROR_REASON_PROMPT_NOT_FOUND: ErrorReason.ValueType  # 27
 """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
 ERROR_REASON_PROMPT_INVALID: ErrorReason.ValueType  # 28
-"""INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, where it is known."""
+"""INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -16,18 +16,20 @@ from ragstone_server.transport.convert.deployments import deployment_to
 from ragstone_server.transport.convert.documents import collection_to, settings_from
 from ragstone_server.transport.convert.paging import after_token, next_token
 from ragstone_server.transport.grpc.backend import Backend
+from ragstone_server.transport.grpc.prompt_methods import PromptMethods
 
 Context = aio.ServicerContext[Any, Any]
 PAGE = 100
 CHANGEABLE = ("description", "default_readers")
 
 
-class AdminServicer(admin_service_pb2_grpc.AdminServiceServicer):
-    """Collections, plugins and the state of the server."""
+class AdminServicer(PromptMethods, admin_service_pb2_grpc.AdminServiceServicer):
+    """Collections, prompt templates, plugins and the state of the server."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._store = backend.catalog.store
+        self._prompts = backend.catalog.prompts
         self._began = backend.clock.monotonic()
 
     async def CreateCollection(  # noqa: N802 - the contract's name
