@@ -92,6 +92,8 @@ class Completed:
     finish_reason: FinishReason
     attempts: tuple[Attempt, ...] = ()
     """Every call of a model, in order."""
+    prompt_version: str = ""
+    """Of the prompt template."""
 
 
 Event: TypeAlias = (
@@ -149,6 +151,7 @@ def _completed(wire: query_service_pb2.Completed) -> Completed:
             )
             for attempt in wire.attempts
         ),
+        prompt_version=wire.prompt_version,
     )
 
 

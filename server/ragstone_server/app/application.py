@@ -15,6 +15,7 @@ from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.pipelines.generate import Generate
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.packing import Packer
+from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.clock import SystemClock
@@ -86,7 +87,15 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             indexes=indexes,
             ingest=IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk),
             retrieve=retrieve,
-            answer=AnswerQuestion(catalog, retrieve, context_filter, packer, generate, configuration.answer),
+            answer=AnswerQuestion(
+                catalog,
+                retrieve,
+                context_filter,
+                packer,
+                PromptRenderer(configuration.prompt),
+                generate,
+                configuration.answer,
+            ),
             registry=registry,
             routes=routes,
             clock=clock,

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.config.errors import ConfigurationInvalid, Problem
 from ragstone_server.config.validation import validated
+from ragstone_server.pipelines.abstaining import abstaining
+from ragstone_server.pipelines.prompting import NO_ANSWER_MARK
 from ragstone_server.registry.offers import Offers, PluginNotFound
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.allowance import Allowance
@@ -81,6 +83,7 @@ class _Opening:
             own = _own(fields, deployment)
             generator = await self._registry.open_other(GENERATOR, deployment.provider, own)
             stream = not_stalled(generator, settings.first_token_seconds, settings.stall_seconds, _stalled)
+            stream = abstaining(stream, NO_ANSWER_MARK)
             answering.append((generator.model, stream))
         return self.governed(name, settings, answering)
 

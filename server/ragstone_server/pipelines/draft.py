@@ -117,6 +117,7 @@ class Draft:
                 estimated=any(usage.estimated for usage in used),
             ),
             attempts=tuple(self._records),
+            prompt_version=self._request.prompt_version,
             invalid_citations=self._checker.invalid,
             watermark=watermark,
         )

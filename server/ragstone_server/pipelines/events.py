@@ -100,6 +100,8 @@ class Completed:
     """Least position of the views that contributed."""
     attempts: tuple[AttemptRecord, ...] = ()
     """Every call of a model, in order."""
+    prompt_version: str = ""
+    """Of the prompt template."""
 
 
 QueryEvent: TypeAlias = (

@@ -9,13 +9,14 @@ from ragstone_server.observe.stage_times import collected
 from ragstone_server.pipelines.events import EvidenceFound, QueryEvent, Started
 from ragstone_server.pipelines.generate import Choice, Generate
 from ragstone_server.pipelines.packing import Packer
+from ragstone_server.pipelines.prompting import Prompt, PromptRenderer
 from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
 from ragstone_server.spi.generator import GenerateRequest, Sampling
 from ragstone_server.spi.stages import Stage
-from ragstone_server.wrappers.fallible import Outcome
+from ragstone_server.wrappers.fallible import Degradation, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class AnswerQuestion:
         retrieve: Retrieve,
         context_filter: Stage[ContextFilterRequest, Outcome[FilteredContext]],
         packer: Packer,
+        renderer: PromptRenderer,
         generate: Generate,
         settings: AnswerSettings,
     ) -> None:
@@ -47,6 +49,7 @@ class AnswerQuestion:
         self._retrieve = retrieve
         self._filter = context_filter
         self._packer = packer
+        self._renderer = renderer
         self._generate = generate
         self._settings = settings
 
@@ -67,13 +70,23 @@ class AnswerQuestion:
         kept = retrieval.passages if filtered.result is None else filtered.result.kept
         evidence = await self._packer(kept, request.context_tokens or self._settings.context_tokens)
         yield EvidenceFound(passages=evidence)
-        asked = self._to_generate(request, retrieval, evidence)
+        prompt = self._renderer.render(
+            template=await self._catalog.prompts.active(collection.key),
+            question=request.retrieve.question,
+            turns=request.retrieve.turns,
+            evidence=evidence,
+            collection=collection.name,
+            sampling=request.sampling,
+        )
+        if prompt.failure is not None:
+            yield Degradation(stage="prompt", reason=prompt.failure)
+        asked = self._to_generate(request, retrieval, evidence, prompt)
         async with aclosing(self._generate(asked, request.choice, retrieval.watermark)) as events:
             async for event in events:
                 yield event
 
     def _to_generate(
-        self, request: QueryRequest, retrieval: Retrieval, evidence: tuple[NumberedPassage, ...]
+        self, request: QueryRequest, retrieval: Retrieval, evidence: tuple[NumberedPassage, ...], prompt: Prompt
     ) -> GenerateRequest:
         return GenerateRequest(
             context=request.retrieve.context,
@@ -82,6 +95,8 @@ class AnswerQuestion:
             turns=request.retrieve.turns,
             evidence=evidence,
             max_output_tokens=request.max_output_tokens or self._settings.max_output_tokens,
+            prompt=prompt.messages,
+            prompt_version=prompt.version,
             sampling=request.sampling,
         )
 

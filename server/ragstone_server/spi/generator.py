@@ -84,6 +84,8 @@ class GenerateRequest:
     max_output_tokens: int
     prompt: tuple[PromptMessage, ...] = ()
     """Question and evidence as a language model is to read them; one that reads them itself ignores it."""
+    prompt_version: str = ""
+    """Of the template that it was rendered with."""
     prefix: str = ""
     """Beginning of the answer, said already by another model: the deltas go on behind it and do not repeat it."""
     sampling: Sampling = Sampling()

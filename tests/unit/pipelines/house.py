@@ -15,10 +15,11 @@ from ragstone_server.pipelines.events import QueryEvent
 from ragstone_server.pipelines.generate import Generate
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages, Upload
 from ragstone_server.pipelines.packing import Packer
+from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.query import AnswerQuestion, QueryRequest
 from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest, RetrieveStages
 from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
-from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, RetrievalSettings
+from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, PromptSettings, RetrievalSettings
 from ragstone_server.routing.allowance import Allowance
 from ragstone_server.routing.breaker import Breaker
 from ragstone_server.routing.deployment import Deployment
@@ -112,6 +113,7 @@ class House:
             self._retrieve(),
             self._governed("context_filter"),
             Packer(self.store, self.embedder.tokenizer, self.answer.neighbours),
+            PromptRenderer(PromptSettings()),
             Generate(routes(*self.generators, clock=self.clock), self.clock, random.Random(1)),
             self.answer,
         )

@@ -10,6 +10,8 @@ from ragstone_server.pipelines.events import Citation, Completed, Delta, Evidenc
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.errors import StageFailed
 from ragstone_server.spi.generator import Abstention
+from ragstone_server.spi.prompts import PromptDraft, PromptName
+from ragstone_server.testing.conformance.samples import CONTEXT
 from ragstone_server.testing.memory.generator import MemoryGenerator
 from ragstone_server.wrappers.fallible import Degradation
 from tests.unit.pipelines.house import House, open_house
@@ -86,3 +88,28 @@ async def test_the_second_generator_answers_where_the_first_fails(house: House) 
     completed = (await ask(house))[-1]
     assert isinstance(completed, Completed)
     assert completed.answer.text == f"{FERRY} [1]"
+
+
+async def test_a_model_reads_the_evidence_and_the_answer_names_the_prompt(house: House) -> None:
+    await house.put("a", "The ferry leaves at nine.")
+    await house.ask("ferry", min_watermark="")
+    house.generators = (MemoryGenerator(),)
+    events = await house.events("When does the ferry leave?")
+    (asked,) = house.generators[0].requests
+    assert "The ferry leaves at nine." in asked.prompt[-1].text
+    assert isinstance(events[-1], Completed)
+    assert events[-1].prompt_version == asked.prompt_version == "builtin-1"
+
+
+async def test_the_prompt_that_a_collection_has_activated_is_used(house: House) -> None:
+    await house.put("a", "The ferry leaves at nine.")
+    prompts, collection = house.catalog.prompts, CONTEXT.collection
+    draft = PromptDraft(
+        system="Be brief, or say {{ no_answer }}.", user="{{ evidence }}\n{{ question }}", description=""
+    )
+    made = await prompts.create(collection, draft, "user:ada")
+    await prompts.activate(PromptName(collection=collection, version=made.version), "user:ada")
+    events = await house.events("When does the ferry leave?")
+    assert house.generators[0].requests[-1].prompt[0].text == "Be brief, or say NO_ANSWER."
+    assert isinstance(events[-1], Completed)
+    assert events[-1].prompt_version == "1"

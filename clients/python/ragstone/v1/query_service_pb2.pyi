@@ -741,12 +741,15 @@ class Completed(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     INVALID_CITATIONS_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PROMPT_VERSION_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why the answer ended."""
     watermark: _builtins.str
     """Least position of the index that contributed."""
     invalid_citations: _builtins.int
     """Citations that named no passage of the evidence and were removed."""
+    prompt_version: _builtins.str
+    """Version of the prompt template: its number within the collection, or the name of the built-in one."""
     @_builtins.property
     def abstention(self) -> Global___Abstention:
         """Absent: the question was answered."""
@@ -773,10 +776,11 @@ class Completed(_message.Message):
         answer: Global___Answer | None = ...,
         invalid_citations: _builtins.int = ...,
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
+        prompt_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "invalid_citations", b"invalid_citations", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "invalid_citations", b"invalid_citations", "prompt_version", b"prompt_version", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

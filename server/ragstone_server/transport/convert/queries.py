@@ -173,6 +173,7 @@ def _completed(event: events.Completed) -> query_service_pb2.Completed:
             text=event.answer.text, citations=[_citation(citation) for citation in event.answer.citations]
         ),
         invalid_citations=event.invalid_citations,
+        prompt_version=event.prompt_version,
     )
 
 
