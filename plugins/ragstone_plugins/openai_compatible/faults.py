@@ -1,0 +1,106 @@
+"""Names what goes wrong with a provider. What it writes into an error reaches neither answers nor logs, its codes do."""
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from ragstone_server.spi.generator import Fault, GeneratorFailed, Usage
+
+LONGEST_WAIT_S = 86_400.0
+NOTHING_USED = Usage(input_tokens=0, output_tokens=0, estimated=True)
+"""Where no model was reached."""
+_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_ENDED_EARLY = ("peer closed", "disconnected")
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """Turn the errors of the HTTP library into `GeneratorFailed`."""
+    try:
+        yield
+    except httpx2.PoolTimeout as error:
+        raise _unreachable("all connections to the provider are in use") from error
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise _unreachable(f"no connection to the provider: {_innermost(error)}") from error
+    except httpx2.TimeoutException as error:
+        raise GeneratorFailed(Fault.STALLED, "the provider said nothing for too long") from error
+    except httpx2.NetworkError as error:
+        raise GeneratorFailed(Fault.CUT, "the connection to the provider broke") from error
+    except httpx2.RemoteProtocolError as error:
+        # The library has one error for both; only its message tells an end that came early from broken framing.
+        if any(words in str(error) for words in _ENDED_EARLY):
+            raise GeneratorFailed(Fault.CUT, "the provider closed the connection early") from error
+        raise malformed("what the provider sent is not HTTP") from error
+    except httpx2.LocalProtocolError as error:
+        raise GeneratorFailed(Fault.REJECTED, "the request cannot be sent as HTTP") from error
+    except httpx2.HTTPError as error:
+        raise _unreachable(f"no answer of the provider: {_innermost(error)}") from error
+
+
+def _unreachable(why: str) -> GeneratorFailed:
+    return GeneratorFailed(Fault.UNREACHABLE, why, usage=NOTHING_USED)
+
+
+def malformed(what: str) -> GeneratorFailed:
+    """What came is not the protocol."""
+    return GeneratorFailed(Fault.MALFORMED, what)
+
+
+def reported(error: object) -> GeneratorFailed:
+    """The provider sent an error where an answer was to come."""
+    return GeneratorFailed(Fault.REPORTED, f"the provider reported an error{codes_of(error)}")
+
+
+def refused(status: int, error: object, retry_after: str | None, now: datetime) -> GeneratorFailed:
+    """The provider answered with a status other than 200."""
+    return GeneratorFailed(
+        _fault(status),
+        f"the provider answered with status {status}{codes_of(error)}",
+        retry_after_s=None if retry_after is None else seconds(retry_after, now),
+        usage=NOTHING_USED,
+    )
+
+
+def codes_of(error: object) -> str:
+    """Type and code of an error object in brackets, where they look like codes; its message is never read."""
+    if not isinstance(error, dict):
+        return ""
+    values = (error.get(key) for key in ("type", "code", "status"))
+    codes = [str(value) for value in values if isinstance(value, str | int) and _CODE.fullmatch(str(value))]
+    return f" ({', '.join(codes)})" if codes else ""
+
+
+def seconds(retry_after: str, now: datetime) -> float | None:
+    """A `Retry-After` of seconds or of a date (RFC 9110, 10.2.3), from 0 to a day; None where it is neither."""
+    try:
+        wait = float(retry_after)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(retry_after)
+        except ValueError:
+            return None
+        wait = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+    return min(max(wait, 0.0), LONGEST_WAIT_S) if math.isfinite(wait) else None
+
+
+def _fault(status: int) -> Fault:
+    if status in (401, 403):
+        return Fault.UNAUTHORIZED
+    if status == 429:
+        return Fault.RATE_LIMITED
+    if 400 <= status < 500:
+        return Fault.REJECTED
+    return Fault.UNAVAILABLE if status >= 500 else Fault.MALFORMED
+
+
+def _innermost(error: BaseException) -> str:
+    """Name of the error that began it, as `ConnectionRefusedError`: it says what to look for, and names nobody."""
+    seen = error
+    while (cause := seen.__cause__ or seen.__context__) is not None:
+        seen = cause
+    return type(seen).__name__
