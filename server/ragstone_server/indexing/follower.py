@@ -159,6 +159,8 @@ class Follower:
 
     async def _note_durable(self) -> None:
         durable = self._view.durable
+        if durable < self._had:
+            return  # What is noted tells the next opening, too, that something is missing.
         await self._store.put_follower(self._collection, self.name, durable)
         self._noted = durable
 

@@ -112,16 +112,16 @@ class Retrieve:
         degradations: list[Degradation] = []
         with collected() as times:
             async with self._indexes.pin(collection) as index:
-                degradations += [
-                    Degradation(stage=follower.name, reason="is being rebuilt and misses passages")
-                    for follower in index.followers.values()
-                    if follower.rebuilding
-                ]
                 if demanded is not None:
                     degradations += await self._wait(index, demanded, request.context)
                 search = _take(await self._stages.rewriter(_rewrite(request)), degradations)
                 search = search or SearchText(dense=request.question, lexical=request.question)
                 visibility = self._visibility(collection, request)
+                degradations += [
+                    Degradation(stage=follower.name, reason="is being rebuilt and misses passages")
+                    for follower in index.followers.values()
+                    if follower.rebuilding
+                ]
                 found, as_of = await self._search(index, search, visibility, request, degradations)
                 fused = _take(await self._stages.fuser(found), degradations) or ()
                 passages = await self._read(collection, fused, visibility, as_of, self._top_k(request))
