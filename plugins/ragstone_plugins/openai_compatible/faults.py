@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx2
+import aiohttp
+from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 
 from ragstone_server.spi.generator import Fault, GeneratorFailed, Usage
 
@@ -15,7 +16,7 @@ LONGEST_WAIT_S = 86_400.0
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, estimated=True)
 """Where no model was reached."""
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-_ENDED_EARLY = ("peer closed", "disconnected")
+_ENDED_EARLY = (ContentLengthError, TransferEncodingError)
 
 
 @contextmanager
@@ -23,22 +24,22 @@ def named() -> Iterator[None]:
     """Turn the errors of the HTTP library into `GeneratorFailed`."""
     try:
         yield
-    except httpx2.PoolTimeout as error:
-        raise _unreachable("all connections to the provider are in use") from error
-    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise _unreachable(f"no connection to the provider: {_innermost(error)}") from error
-    except httpx2.TimeoutException as error:
+    except aiohttp.ServerTimeoutError as error:
         raise GeneratorFailed(Fault.STALLED, "the provider said nothing for too long") from error
-    except httpx2.NetworkError as error:
+    except aiohttp.ClientConnectionError as error:
         raise GeneratorFailed(Fault.CUT, "the connection to the provider broke") from error
-    except httpx2.RemoteProtocolError as error:
-        # The library has one error for both; only its message tells an end that came early from broken framing.
-        if any(words in str(error) for words in _ENDED_EARLY):
-            raise GeneratorFailed(Fault.CUT, "the provider closed the connection early") from error
+    except aiohttp.ClientPayloadError as error:
+        # The library has one error for a body that ends early and for one with broken framing; the cause tells.
+        if isinstance(error.__cause__, aiohttp.http.HttpProcessingError) and not isinstance(
+            error.__cause__, _ENDED_EARLY
+        ):
+            raise malformed("what the provider sent is not HTTP") from error
+        raise GeneratorFailed(Fault.CUT, "the provider closed the connection early") from error
+    except aiohttp.ClientResponseError as error:
         raise malformed("what the provider sent is not HTTP") from error
-    except httpx2.LocalProtocolError as error:
-        raise GeneratorFailed(Fault.REJECTED, "the request cannot be sent as HTTP") from error
-    except httpx2.HTTPError as error:
+    except aiohttp.ClientError as error:
         raise _unreachable(f"no answer of the provider: {_innermost(error)}") from error
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 
-import httpx2
+import aiohttp
+from yarl import URL
 
 from ragstone_plugins.openai_compatible.body import body_of
 from ragstone_plugins.openai_compatible.chunks import Chunk, decoded, read
@@ -32,29 +33,38 @@ _MOST_ERROR_BYTES = 16_384
 _EVENTS = "text/event-stream"
 
 
+def open_session(settings: OpenAICompatibleSettings) -> aiohttp.ClientSession:
+    """A pool of connections to one provider; nothing is sent before the first question.
+
+    It keeps no cookie, and documents go to the configured host alone: no redirect, no proxy of the environment.
+    """
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": _EVENTS,
+        "Accept-Encoding": "identity",
+        "User-Agent": "ragstone",
+        **({"Authorization": f"Bearer {key}"} if key else {}),
+        **{name: value.get_secret_value() for name, value in settings.headers.items()},
+    }
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=settings.max_connections),
+        timeout=aiohttp.ClientTimeout(total=None, connect=settings.connect_seconds, sock_read=SILENCE_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=headers,
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
 class OpenAICompatibleGenerator:
     """A `Generator` over chat completions. The connection of an answer that is left early is closed before the context is."""
 
-    def __init__(self, settings: OpenAICompatibleSettings, transport: httpx2.AsyncBaseTransport, clock: Clock) -> None:
+    def __init__(self, settings: OpenAICompatibleSettings, session: aiohttp.ClientSession, clock: Clock) -> None:
         self._settings = settings
-        self._transport = transport
+        self._session = session
         self._clock = clock
-        self._url = httpx2.URL(f"{settings.url}/chat/completions")
-        key = settings.api_key.get_secret_value() if settings.api_key else ""
-        own = {name: value.get_secret_value() for name, value in settings.headers.items()}
-        self._headers = httpx2.Headers(
-            {
-                "Content-Type": "application/json",
-                "Accept": _EVENTS,
-                "Accept-Encoding": "identity",
-                "User-Agent": "ragstone",
-                **({"Authorization": f"Bearer {key}"} if key else {}),
-                **own,
-            }
-        )
-        connect = settings.connect_seconds
-        timeouts = httpx2.Timeout(connect=connect, pool=connect, read=SILENCE_S, write=SILENCE_S)
-        self._extensions = {"timeout": timeouts.as_dict()}
+        self._url = URL(f"{settings.url}/chat/completions", encoded=True)
 
     @property
     def model(self) -> str:
@@ -76,31 +86,28 @@ class OpenAICompatibleGenerator:
             async with aclosing(_events(request, response)) as events:
                 yield events
         finally:
-            await _close(response)
+            _close(response)
 
-    async def _post(self, body: bytes) -> httpx2.Response:
+    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
         """A response whose events may be read. Raises `GeneratorFailed`."""
-        # A transport wants the extensions of each request for itself: it writes into them.
-        extensions = dict(self._extensions)
-        request = httpx2.Request("POST", self._url, headers=self._headers, content=body, extensions=extensions)
         with named():
-            response = await self._transport.handle_async_request(request)
+            response = await self._session.post(self._url, data=body, allow_redirects=False)
         headers = response.headers
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if response.status_code == 200 and kind == _EVENTS and "content-encoding" not in headers:
+        if response.status == 200 and kind == _EVENTS and "content-encoding" not in headers:
             return response
         try:
             error = (await _json(response)).get("error") if kind == "application/json" else None
-            if response.status_code != 200:
-                raise refused(response.status_code, error, headers.get("retry-after"), self._clock.now())
+            if response.status != 200:
+                raise refused(response.status, error, headers.get("retry-after"), self._clock.now())
             if error:
                 raise reported(error)
             raise malformed("the provider sent no stream of events")
         finally:
-            await _close(response)
+            _close(response)
 
 
-async def _events(request: GenerateRequest, response: httpx2.Response) -> AsyncGenerator[GenerationEvent, None]:
+async def _events(request: GenerateRequest, response: aiohttp.ClientResponse) -> AsyncGenerator[GenerationEvent, None]:
     said = Said(request)
     try:
         async with aclosing(_chunks(response)) as chunks:
@@ -129,36 +136,40 @@ async def _settle(chunks: AsyncIterator[Chunk], said: Said) -> None:
                     timeout.reschedule(asyncio.get_running_loop().time() + _CLOSE_WAIT_S)
 
 
-async def _chunks(response: httpx2.Response) -> AsyncGenerator[Chunk, None]:
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[Chunk, None]:
     reader = EventReader()
-    with named():
-        async with aclosing(response.aiter_raw()) as pieces:
-            async for piece in pieces:
-                try:
-                    events = reader.feed(piece)
-                except EventTooLong:
-                    raise malformed("an event of the stream is too long") from None
-                for event in events:
-                    yield read(event)
+    while True:
+        with named():
+            piece = await response.content.readany()
+        if not piece:
+            return
+        try:
+            events = reader.feed(piece)
+        except EventTooLong:
+            raise malformed("an event of the stream is too long") from None
+        for event in events:
+            yield read(event)
 
 
-async def _json(response: httpx2.Response) -> dict[str, object]:
+async def _json(response: aiohttp.ClientResponse) -> dict[str, object]:
     """A short body that comes soon, or an empty object."""
-    body = bytearray()
-    with suppress(GeneratorFailed, TimeoutError), named():
-        async with asyncio.timeout(_USAGE_WAIT_S), aclosing(response.aiter_raw()) as pieces:
-            async for piece in pieces:
+    body = b""
+    with suppress(GeneratorFailed, TimeoutError):
+        async with asyncio.timeout(_USAGE_WAIT_S):
+            while len(body) <= _MOST_ERROR_BYTES:
+                with named():
+                    piece = await response.content.readany()
+                if not piece:
+                    return decoded(body)
                 body += piece
-                if len(body) > _MOST_ERROR_BYTES:
-                    break
-        return decoded(bytes(body))
     return {}
 
 
-async def _close(response: httpx2.Response) -> None:
-    """Close the connection, unless the body was read to its end; also where this task is cancelled once more."""
-    if not response.is_closed:
-        await asyncio.shield(asyncio.ensure_future(response.aclose()))
+def _close(response: aiohttp.ClientResponse) -> None:
+    """Close the connection at once, unless the body was read to its end and the pool has it back."""
+    if (connection := response.connection) is not None and connection.transport is not None:
+        connection.transport.abort()  # a mere close would first send what is left of the request
+    response.close()
 
 
 async def _nothing_to_say() -> AsyncGenerator[GenerationEvent, None]:

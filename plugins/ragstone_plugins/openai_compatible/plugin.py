@@ -21,15 +21,10 @@ async def open_openai_compatible(settings: OpenAICompatibleSettings, host: Host)
             f"The generator openai_compatible does not know whom to ask: set {' and '.join(missing)}, in [generator] or in"
             " the deployment of a route."
         )
-    import httpx2
+    from ragstone_plugins.openai_compatible.generator import OpenAICompatibleGenerator, open_session
 
-    from ragstone_plugins.openai_compatible.generator import OpenAICompatibleGenerator
-
-    limits = httpx2.Limits(max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections)
-    # The transport without a client around it follows no redirect and keeps no cookie, and documents go to the configured
-    # host alone: no proxy of the environment, no certificates of the environment.
-    async with httpx2.AsyncHTTPTransport(trust_env=False, limits=limits) as transport:
-        yield OpenAICompatibleGenerator(settings, transport, host.clock)
+    async with open_session(settings) as session:
+        yield OpenAICompatibleGenerator(settings, session, host.clock)
 
 
 PROVIDER: Provider[Generator, OpenAICompatibleSettings] = Provider(
