@@ -8,7 +8,13 @@ from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.data_directory import locked
 from ragstone_server.app.policies import check_policies
 from ragstone_server.app.routes import check_routes, open_routes
-from ragstone_server.app.stages import Governor, open_context_filter, open_ingest_stages, open_retrieve_stages
+from ragstone_server.app.stages import (
+    Governor,
+    open_context_filter,
+    open_ingest_stages,
+    open_retrieve_stages,
+    open_router,
+)
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
@@ -74,7 +80,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         routes = await open_routes(configuration, registry, clock)
         retrieve_stages = await open_retrieve_stages(governor)
         context_filter = await open_context_filter(governor)
-        generate = Generate(routes, clock, random.Random())  # noqa: S311 - weights and jitter, no secrets
+        generate = Generate(routes, await open_router(governor), clock, random.Random())  # noqa: S311 - weights and jitter, no secrets
         indexes = await stack.enter_async_context(
             Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
         )

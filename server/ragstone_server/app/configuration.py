@@ -29,6 +29,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "fuser": "weighted",
     "reranker": "none",
     "context_filter": "evidence",
+    "router": "features",
     "generator": "extractive",
     "catalog": "sqlite",
 }

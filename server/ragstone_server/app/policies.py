@@ -15,14 +15,17 @@ from ragstone_server.spi.kinds import (
     PARSER,
     RERANKER,
     REWRITER,
+    ROUTER,
     VECTOR_INDEX,
 )
 from ragstone_server.wrappers.policy import FAIL, SKIP, StagePolicy
 
-SKIPPABLE = frozenset({REWRITER.name, RERANKER.name, CONTEXT_FILTER.name, VECTOR_INDEX.name, LEXICAL_INDEX.name})
+SKIPPABLE = frozenset(
+    {REWRITER.name, RERANKER.name, CONTEXT_FILTER.name, VECTOR_INDEX.name, LEXICAL_INDEX.name, ROUTER.name}
+)
 """Without these an answer is worse, but an answer; unless the operator says `on_failure = "fail"`."""
 
-REPLACEABLE = frozenset({REWRITER.name, FUSER.name, RERANKER.name, CONTEXT_FILTER.name, GENERATOR.name})
+REPLACEABLE = frozenset({REWRITER.name, FUSER.name, RERANKER.name, CONTEXT_FILTER.name, ROUTER.name, GENERATOR.name})
 """Another provider of the kind may take over in the middle of a request."""
 
 ALL = frozenset(StagePolicy.model_fields)
@@ -37,6 +40,7 @@ POLICY_KEYS: Mapping[str, frozenset[str]] = {
     FUSER.name: ALL,
     RERANKER.name: ALL,
     CONTEXT_FILTER.name: ALL,
+    ROUTER.name: ALL,
     # What was streamed cannot be taken back quietly: a further attempt is a declared one, of another generator.
     GENERATOR.name: ALL - {"retries"},
     CATALOG.name: NONE,

@@ -20,9 +20,11 @@ from ragstone_server.spi.kinds import (
     PARSER,
     RERANKER,
     REWRITER,
+    ROUTER,
     VECTOR_INDEX,
     Kind,
 )
+from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.spi.stages import Stage
 from ragstone_server.wrappers.deadline import WithContext
 from ragstone_server.wrappers.fallible import Outcome
@@ -77,6 +79,11 @@ async def open_retrieve_stages(governor: Governor) -> RetrieveStages:
         fuser=await governor.govern(FUSER, await registry.open(FUSER), "fuse"),
         reranker=None if reranker is None else await governor.govern(RERANKER, reranker, "rerank"),
     )
+
+
+async def open_router(governor: Governor) -> Stage[RouteRequest, Outcome[RouteChoice]]:
+    """What chooses the route of models."""
+    return await governor.govern(ROUTER, await governor.registry.open(ROUTER), "router")
 
 
 async def open_context_filter(governor: Governor) -> Stage[ContextFilterRequest, Outcome[FilteredContext]]:

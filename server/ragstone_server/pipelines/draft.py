@@ -34,9 +34,10 @@ NOTHING = Usage(input_tokens=0, output_tokens=0, estimated=True)
 class Draft:
     """Turns what models give into what callers see."""
 
-    def __init__(self, request: GenerateRequest, route: str) -> None:
+    def __init__(self, request: GenerateRequest, route: str, why: str = "") -> None:
         self._request = request
         self._route = route
+        self._why = why
         self._checker = CitationChecker(request.evidence)
         self._speaker: Deployment | None = None
         self._continuing = False
@@ -127,7 +128,7 @@ class Draft:
 
     def _start(self, deployment: Deployment) -> Iterator[Degradation | AttemptStarted]:
         former = list(dict.fromkeys(r.deployment for r in self._records if r.deployment != deployment.name))
-        why = "the first of the route"
+        why = self._why or "the first of the route"
         if former:
             why = f"{', '.join(former)} failed"
             reason = f"{', '.join(former)} failed and was replaced by {deployment.name}"

@@ -7,17 +7,21 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.draft import Draft
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
 from ragstone_server.routing.deployment import Deployment
-from ragstone_server.routing.route import Routes
+from ragstone_server.routing.route import DEFAULT_ROUTE, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import Overloaded, RequestError, StageFailed
 from ragstone_server.spi.generator import RETRYABLE, Fault, GenerateRequest, GeneratorFailed
-from ragstone_server.wrappers.fallible import Degradation
+from ragstone_server.spi.kinds import ROUTER
+from ragstone_server.spi.router import RouteChoice, RouteRequest
+from ragstone_server.spi.stages import Stage
+from ragstone_server.wrappers.fallible import Degradation, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +44,11 @@ class Choice:
 class Generate:
     """Asks the deployments of a route until one answers."""
 
-    def __init__(self, routes: Routes, clock: Clock, dice: random.Random) -> None:
+    def __init__(
+        self, routes: Routes, router: Stage[RouteRequest, Outcome[RouteChoice]], clock: Clock, dice: random.Random
+    ) -> None:
         self._routes = routes
+        self._router = router
         self._clock = clock
         self._dice = dice
 
@@ -57,10 +64,13 @@ class Generate:
         An attempt that fails before its first token is not seen in the stream but as a degradation. After it, as the policy
         says: its deltas are declared void, the next model goes on behind them, or the stream fails.
         """
-        route = self._routes.named(choice.route)
+        chosen = await self._chosen(request, choice)
+        if chosen.degradation is not None:
+            yield chosen.degradation
+        route = self._routes.named(chosen.route)
         policy = route.policy(choice.mid_stream)
         order = route.order(request, self._dice)
-        draft = Draft(request, route.name)
+        draft = Draft(request, route.name, chosen.why)
         faults: list[GeneratorFailed] = []
         waiting = deque(order)
         rounds = route.retries
@@ -90,6 +100,27 @@ class Generate:
                 for told in draft.hand_over(following, policy):
                     yield told
         yield draft.completed(watermark)
+
+    async def _chosen(self, request: GenerateRequest, choice: Choice) -> "_Chosen":
+        """The caller's route, or the router's. One that there is not is replaced by the default one, and declared."""
+        names = self._routes.names
+        if choice.route or len(names) == 1:
+            return _Chosen(choice.route, "the caller's choice" if choice.route else "")
+        outcome = await self._router(
+            RouteRequest(
+                context=request.context,
+                question=request.question,
+                turns=request.turns,
+                evidence=request.evidence,
+                routes=names,
+            )
+        )
+        found = outcome.result
+        if found is None:
+            return _Chosen(DEFAULT_ROUTE, "", outcome.degradation)
+        if found.route not in names:
+            return _Chosen(DEFAULT_ROUTE, "", Degradation(stage=ROUTER.name, reason="named a route that there is not"))
+        return _Chosen(found.route, found.why, outcome.degradation)
 
     async def _attempt(self, deployment: Deployment, draft: Draft) -> AsyncGenerator[GenerateEvent, None]:
         async with deployment(draft.request_for(deployment)) as events:
@@ -123,6 +154,12 @@ class Generate:
         if faults:
             metadata["fault"] = faults[-1].fault.value
         return StageFailed("no model answered", metadata=metadata)
+
+
+class _Chosen(NamedTuple):
+    route: str
+    why: str
+    degradation: Degradation | None = None
 
 
 def _unforeseen(error: Exception) -> Exception | None:

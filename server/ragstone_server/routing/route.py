@@ -50,6 +50,11 @@ class Routes:
     def __init__(self, routes: Mapping[str, Route]) -> None:
         self._routes = dict(routes)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all routes, in their order."""
+        return tuple(self._routes)
+
     def named(self, name: str) -> Route:
         """The route, or the default one where the name is empty. Raises `InvalidRequest` where there is none."""
         route = self._routes.get(name or DEFAULT_ROUTE)

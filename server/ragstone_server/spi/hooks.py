@@ -19,6 +19,7 @@ from ragstone_server.spi.parser import Parser
 from ragstone_server.spi.provider import Provider
 from ragstone_server.spi.reranker import Reranker
 from ragstone_server.spi.rewriter import Rewriter
+from ragstone_server.spi.router import Router
 from ragstone_server.spi.vector_index import VectorIndex
 
 PROJECT = "ragstone"
@@ -79,6 +80,12 @@ def ragstone_rerankers() -> Iterable[Provider[Reranker, Any]]:
 @hookspec
 def ragstone_context_filters() -> Iterable[Provider[ContextFilter, Any]]:
     """Offer context filters: take out what should not reach the prompt."""
+    return ()
+
+
+@hookspec
+def ragstone_routers() -> Iterable[Provider[Router, Any]]:
+    """Offer routers: which route of models answers."""
     return ()
 
 

@@ -13,6 +13,7 @@ from ragstone_server.spi.lexical_index import LexicalIndex
 from ragstone_server.spi.parser import Parser
 from ragstone_server.spi.reranker import Reranker
 from ragstone_server.spi.rewriter import Rewriter
+from ragstone_server.spi.router import Router
 from ragstone_server.spi.vector_index import VectorIndex
 
 StageT_co = TypeVar("StageT_co", covariant=True)
@@ -47,6 +48,7 @@ REWRITER: Kind[Rewriter] = Kind("rewriter", "turns a question into search text")
 FUSER: Kind[Fuser] = Kind("fuser", "joins the rankings of the retrievers")
 RERANKER: Kind[Reranker] = Kind("reranker", "puts passages in a better order", optional=True)
 CONTEXT_FILTER: Kind[ContextFilter] = Kind("context_filter", "takes out what should not reach the prompt")
+ROUTER: Kind[Router] = Kind("router", "chooses the route of models that answers")
 GENERATOR: Kind[Generator] = Kind("generator", "writes the answer")
 CATALOG: Kind[CatalogStore] = Kind("catalog", "keeps documents, versions and the change log")
 
@@ -60,6 +62,7 @@ KINDS: tuple[Kind[Any], ...] = (
     FUSER,
     RERANKER,
     CONTEXT_FILTER,
+    ROUTER,
     GENERATOR,
     CATALOG,
 )

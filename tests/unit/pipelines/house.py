@@ -39,6 +39,7 @@ from ragstone_server.testing.memory.generator import MemoryGenerator
 from ragstone_server.testing.memory.host import MemoryLane
 from ragstone_server.testing.memory.parser import memory_parser
 from ragstone_server.testing.memory.rewriter import memory_rewriter
+from ragstone_server.testing.memory.router import memory_router
 from ragstone_server.testing.memory.views import MemoryLexicalIndex, MemoryVectorIndex
 from ragstone_server.wrappers.fallible import fallible
 
@@ -114,7 +115,12 @@ class House:
             self._governed("context_filter"),
             Packer(self.store, self.embedder.tokenizer, self.answer.neighbours),
             PromptRenderer(PromptSettings()),
-            Generate(routes(*self.generators, clock=self.clock), self.clock, random.Random(1)),
+            Generate(
+                routes(*self.generators, clock=self.clock),
+                fallible(memory_router, "router", skip=True),
+                self.clock,
+                random.Random(1),
+            ),
             self.answer,
         )
         retrieve = RetrieveRequest(**{"context": CONTEXT, "question": question, **options})

@@ -9,18 +9,23 @@ import pytest
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Completed, Delta
 from ragstone_server.pipelines.generate import Choice, Generate
+from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.route import Route, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.errors import InvalidRequest, Overloaded, StageFailed
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.generator import Fault, Finished, FinishReason, GenerateRequest, GeneratorFailed, Usage
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.testing.conformance.samples import CONTEXT, scored
 from ragstone_server.testing.memory.clock import MemoryClock
 from ragstone_server.testing.memory.generator import MemoryGenerator, Step
-from ragstone_server.wrappers.fallible import Degradation
+from ragstone_server.testing.memory.router import memory_router
+from ragstone_server.wrappers.fallible import Degradation, fallible
 from tests.unit.pipelines.house import routes
 
+ROUTER = fallible(memory_router, "router", skip=True)
 WATERMARK = Watermark(epoch="e", collection=CollectionKey(1), position=Position(3))
 REQUEST = GenerateRequest(
     context=CONTEXT,
@@ -48,7 +53,7 @@ async def told(
     *generators: MemoryGenerator, choice: MidStream | None = None, request: GenerateRequest = REQUEST, **settings: Any
 ) -> list[Any]:
     clock = MemoryClock()
-    generate = Generate(routes(*generators, clock=clock, **settings), clock, random.Random(1))
+    generate = Generate(routes(*generators, clock=clock, **settings), ROUTER, clock, random.Random(1))
     return [event async for event in generate(request, Choice(mid_stream=choice), WATERMARK)]
 
 
@@ -128,7 +133,7 @@ async def test_a_caller_chooses_only_where_it_may() -> None:
 
 def test_a_route_that_does_not_exist_is_named_with_those_that_do() -> None:
     clock = MemoryClock()
-    generate = Generate(routes(model("a", END), clock=clock), clock, random.Random(1))
+    generate = Generate(routes(model("a", END), clock=clock), ROUTER, clock, random.Random(1))
     with pytest.raises(InvalidRequest, match="no route 'best'; there are: default"):
         generate.check(Choice(route="best"))
 
@@ -180,3 +185,36 @@ async def test_every_deployment_gets_its_turn_once_a_round() -> None:
     with pytest.raises(StageFailed):
         await told(*down, retries=1)
     assert [len(each.requests) for each in down] == [2, 2, 2]
+
+
+async def routed(choice: RouteChoice | Exception, wanted: str = "") -> list[Any]:
+    clock = MemoryClock()
+    two = {name: Route(name=name, deployments=(only(name, clock),)) for name in ("default", "strong")}
+
+    async def router(_: RouteRequest) -> RouteChoice:
+        if isinstance(choice, Exception):
+            raise choice
+        return choice
+
+    generate = Generate(Routes(two), fallible(router, "router", skip=True), clock, random.Random(1))
+    return [event async for event in generate(REQUEST, Choice(route=wanted), WATERMARK)]
+
+
+def only(name: str, clock: MemoryClock) -> Deployment:
+    return routes(model(f"m-{name}", "At nine [1].", END), clock=clock).deployments()[0]
+
+
+async def test_the_router_chooses_and_the_stream_says_why() -> None:
+    found = await routed(RouteChoice(route="strong", why="joins 3 facts"))
+    (started,) = of(AttemptStarted, found)
+    assert (started.route, started.model, started.why) == ("strong", "m-strong", "joins 3 facts")
+    (started,) = of(AttemptStarted, await routed(RouteChoice(route="strong", why="x"), wanted="default"))
+    assert (started.route, started.why) == ("default", "the caller's choice")
+
+
+@pytest.mark.parametrize("choice", [RouteChoice(route="gone", why="x"), ValueError("broken")])
+async def test_a_router_that_fails_is_declared_and_the_default_route_answers(choice: RouteChoice | Exception) -> None:
+    found = await routed(choice)
+    assert isinstance(found[0], Degradation)
+    assert found[0].stage == "router"
+    assert of(AttemptStarted, found)[0].route == "default"

@@ -1,0 +1,1 @@
+"""A router by features of the question and its context."""
