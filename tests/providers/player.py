@@ -111,6 +111,8 @@ class Player:
                     self._send(sse(usage_only(model, step.usage)))
                 if not isinstance(step, Answer) or step.done:
                     self._send(sse("[DONE]"))
+                if isinstance(step, Answer) and step.lingers:
+                    await asyncio.get_running_loop().create_future()
         self._transport.write(b"0\r\n\r\n")
 
     async def _whole(self, step: Step, model: str) -> None:

@@ -18,6 +18,8 @@ class Answer:
     """Also `length`, `content_filter`; None: the provider forgets it."""
     done: bool = True
     """Whether `[DONE]` ends it."""
+    lingers: bool = False
+    """Whether the body stays open behind it, and nothing comes."""
     first_delay_s: float = 0.0
     delay_s: float = 0.0
     """Before each token but the first."""

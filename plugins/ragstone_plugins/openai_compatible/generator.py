@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 
 import aiohttp
-from yarl import URL
 
 from ragstone_plugins.openai_compatible.body import body_of
 from ragstone_plugins.openai_compatible.chunks import Chunk, decoded, read
@@ -64,7 +63,7 @@ class OpenAICompatibleGenerator:
         self._settings = settings
         self._session = session
         self._clock = clock
-        self._url = URL(f"{settings.url}/chat/completions", encoded=True)
+        self._url = f"{settings.url}/chat/completions"
 
     @property
     def model(self) -> str:
