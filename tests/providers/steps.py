@@ -89,7 +89,7 @@ class WrongContentType:
     body: str = "<html>secret page of a proxy</html>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Status:
     """A refusal."""
 

@@ -22,7 +22,7 @@ from ragstone_server.spi.generator import (
 )
 from ragstone_server.testing.conformance.generator import answer_text, collect
 from ragstone_server.testing.memory.host import MemoryHost
-from tests.providers.faulty import TOKENS, Answer, FaultyProvider, Quote
+from tests.providers.faulty import Answer, FaultyProvider, Quote
 from tests.unit.plugins.openai_compatible.deployment import KEY, asked, deployed
 
 SAMPLING = Sampling(temperature=0.0, stop=("END",), json_schema='{"type": "object"}')
