@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from ragstone_plugins.extractive.plugin import PROVIDER
 from ragstone_plugins.extractive.settings import ExtractiveSettings
+from ragstone_plugins.litellm_provider.plugin import GENERATOR as LITELLM
+from ragstone_plugins.litellm_provider.settings import LitellmGeneratorSettings
 from ragstone_plugins.openai_compatible.plugin import PROVIDER as OPENAI_COMPATIBLE
 from ragstone_plugins.openai_compatible.settings import OpenAICompatibleSettings
 from ragstone_server.spi.generator import Generator
@@ -41,4 +44,13 @@ class TestOpenAICompatible(GeneratorConformance):
         async with FaultyProvider(always=Quote()) as provider, MemoryHost(tmp_path, tmp_path) as host:
             settings = OpenAICompatibleSettings(model="small", url=provider.url)
             async with OPENAI_COMPATIBLE.open(settings, host) as generator:
+                yield Prompted(generator)
+
+
+class TestLitellm(GeneratorConformance):
+    @pytest.fixture
+    async def generator(self, tmp_path: Path) -> AsyncIterator[Generator]:
+        async with FaultyProvider(always=Quote()) as provider, MemoryHost(tmp_path, tmp_path) as host:
+            settings = LitellmGeneratorSettings(model="openai/small", url=provider.url, api_key=SecretStr("key"))
+            async with LITELLM.open(settings, host) as generator:
                 yield Prompted(generator)
