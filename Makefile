@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint types format protos protos-check requirements bench eval clean
+.PHONY: help setup demo test faults lint types format protos protos-check requirements bench bench-generate eval clean
 
 help: ## Show this list.
 	@echo "Ragstone: answers from documents, as a gRPC service. Begin with: make demo"
@@ -71,6 +71,9 @@ requirements: ## Compile the pinned requirement files from pyproject.toml.
 
 bench: setup ## Measure ingest, retrieval and start-up; BENCH_ARGS are passed on.
 	@$(BIN)/python -m scripts.bench $(BENCH_ARGS)
+
+bench-generate: setup ## Measure streamed answers beside the provider called directly; BENCH_ARGS are passed on.
+	@$(BIN)/python -m scripts.bench_generate $(BENCH_ARGS)
 
 eval: setup ## Measure retrieval quality on a BEIR folder: make eval DATA=path.
 	@$(BIN)/python -m scripts.evaluate $(DATA)

@@ -1,17 +1,17 @@
 """The generator: one request to the provider, its events as they come."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 
 import aiohttp
 
 from ragstone_plugins.openai_compatible.body import body_of
-from ragstone_plugins.openai_compatible.chunks import Chunk, decoded, read
+from ragstone_plugins.openai_compatible.chunks import decoded, read
 from ragstone_plugins.openai_compatible.faults import malformed, named, refused, reported
 from ragstone_plugins.openai_compatible.said import Said
 from ragstone_plugins.openai_compatible.settings import OpenAICompatibleSettings
-from ragstone_plugins.openai_compatible.sse import EventReader, EventTooLong
+from ragstone_plugins.openai_compatible.sse import EventReader, EventTooLong, ServerSentEvent
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.generator import (
     Abstention,
@@ -109,12 +109,15 @@ class OpenAICompatibleGenerator:
 async def _events(request: GenerateRequest, response: aiohttp.ClientResponse) -> AsyncGenerator[GenerationEvent, None]:
     said = Said(request)
     try:
-        async with aclosing(_chunks(response)) as chunks:
-            async for chunk in chunks:
-                if text := said.take(chunk):
+        async with aclosing(_arrivals(response)) as arrivals:
+            async for events in arrivals:
+                text, failure = _taken(events, said)
+                if text:
                     yield TextDelta(text=text)
+                if failure is not None:
+                    raise failure
                 if said.ended:
-                    await _settle(chunks, said)
+                    await _settle(arrivals, said)
                     break
         yield said.end()
     except GeneratorFailed as error:
@@ -122,20 +125,33 @@ async def _events(request: GenerateRequest, response: aiohttp.ClientResponse) ->
         raise
 
 
-async def _settle(chunks: AsyncIterator[Chunk], said: Said) -> None:
+def _taken(events: Sequence[ServerSentEvent], said: Said) -> tuple[str, GeneratorFailed | None]:
+    """The text of events that came together, as one: it costs a tenth of as many deltas, and nothing is delayed by it."""
+    texts = []
+    try:
+        for event in events:
+            chunk = read(event)
+            texts.append(said.take(chunk._replace(text="") if said.ended else chunk))
+    except GeneratorFailed as error:
+        return "".join(texts), None if said.ended else error
+    return "".join(texts), None
+
+
+async def _settle(arrivals: AsyncIterator[Sequence[ServerSentEvent]], said: Said) -> None:
     """Wait a little for the usage, then for the end of the body, with which the connection can serve again.
 
     The answer is whole: what goes wrong now does not void it.
     """
     with suppress(TimeoutError, GeneratorFailed):
         async with asyncio.timeout(_CLOSE_WAIT_S if said.complete else _USAGE_WAIT_S) as timeout:
-            async for chunk in chunks:
-                said.take(chunk._replace(text=""))
+            async for events in arrivals:
+                _taken(events, said)
                 if said.complete:
                     timeout.reschedule(asyncio.get_running_loop().time() + _CLOSE_WAIT_S)
 
 
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[Chunk, None]:
+async def _arrivals(response: aiohttp.ClientResponse) -> AsyncGenerator[Sequence[ServerSentEvent], None]:
+    """The events, those together that came together."""
     reader = EventReader()
     while True:
         with named():
@@ -146,8 +162,8 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[Chunk, Non
             events = reader.feed(piece)
         except EventTooLong:
             raise malformed("an event of the stream is too long") from None
-        for event in events:
-            yield read(event)
+        if events:
+            yield events
 
 
 async def _json(response: aiohttp.ClientResponse) -> dict[str, object]:

@@ -1,10 +1,23 @@
 """`ragstone ask`."""
 
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 import click
 
-from ragstone import Abstention, AttemptDiscarded, Client, Completed, Degraded, Delta, Evidence, Passage
+from ragstone import (
+    Abstention,
+    AttemptDiscarded,
+    AttemptStarted,
+    Completed,
+    Degraded,
+    Delta,
+    Event,
+    Evidence,
+    MidStream,
+    Passage,
+)
 from ragstone.protojson import to_json
 from ragstone_server.cli.common import collection_option, connected, json_option, server_option
 
@@ -16,26 +29,46 @@ from ragstone_server.cli.common import collection_option, connected, json_option
     "--filter", "-f", "filter_", help="Only documents whose metadata match, as in 'year >= 2024 AND kind = \"policy\"'."
 )
 @click.option("-k", "top_k", type=int, help="Number of passages to answer from.")
+@click.option("--route", help="Route of models to answer by.")
+@click.option(
+    "--mid-stream",
+    type=click.Choice(list(MidStream), case_sensitive=False),
+    help="What happens when a model fails after its first token.",
+)
 @server_option
 @json_option
 def ask_command(
-    question: str, collection: str, filter_: str | None, top_k: int | None, server: str, as_json: bool
+    question: str,
+    collection: str,
+    filter_: str | None,
+    top_k: int | None,
+    route: str | None,
+    mid_stream: MidStream | None,
+    server: str,
+    as_json: bool,
 ) -> None:
     """Ask a question; the answer streams in, then its sources.
 
     With --json each event of the stream is one line of ProtoJSON.
     """
+    options: dict[str, Any] = {
+        "collection": collection,
+        "filter": filter_,
+        "top_k": top_k,
+        "route": route,
+        "mid_stream": mid_stream,
+    }
     with connected(server) as client:
         if as_json:
-            for response in client.responses(question, collection=collection, filter=filter_, top_k=top_k):
+            for response in client.responses(question, **options):
                 click.echo(to_json(response))
         else:
-            _stream(client, question, collection, filter_, top_k)
+            _stream(client.query(question, **options))
 
 
-def _stream(client: Client, question: str, collection: str, filter_: str | None, top_k: int | None) -> None:
+def _stream(events: Iterable[Event]) -> None:
     passages: dict[int, Passage] = {}
-    for event in client.query(question, collection=collection, filter=filter_, top_k=top_k):
+    for event in events:
         match event:
             case Evidence():
                 passages = {passage.rank: passage for passage in event.passages}
@@ -44,6 +77,8 @@ def _stream(client: Client, question: str, collection: str, filter_: str | None,
                 sys.stdout.flush()
             case AttemptDiscarded():
                 click.echo(f"\n[{event.reason}; {event.next_model} answers anew]", err=True)
+            case AttemptStarted(continues=True):
+                click.echo(f"[{event.model} goes on]", err=True)
             case Degraded():
                 click.echo(f"[{event.stage} {event.reason}]", err=True)
             case Completed():
