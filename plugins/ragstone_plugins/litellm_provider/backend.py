@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -133,6 +134,8 @@ def _quieted(litellm: Any) -> None:
     litellm.disable_token_counter = True
     litellm.disable_hf_tokenizer_download = True
     litellm.disable_aiohttp_transport = True  # one HTTP library, whose errors `faults` knows
+    # Its own client sends a request again, with all that it costs, where a connection broke.
+    litellm.AsyncHTTPHandler.single_connection_post_request = _not_again
     litellm.REPEATED_STREAMING_CHUNK_LIMIT = 1_000_000_000  # it takes 100 equal chunks for a failure
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         # Its warnings quote requests.
@@ -140,6 +143,13 @@ def _quieted(litellm: Any) -> None:
     for name in ("openai", "httpx", "httpcore"):
         # They log URLs, some of which hold keys.
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+async def _not_again(*_: Any, **__: Any) -> None:
+    """Raise what is being handled."""
+    error = sys.exception()
+    assert error is not None
+    raise error
 
 
 async def _close_connections(litellm: Any) -> None:
