@@ -4,7 +4,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -84,7 +84,9 @@ async def close(stream: Any) -> None:
     """
     source, stream.completion_stream = stream.completion_stream, None
     if (end := getattr(source, "aclose", None) or getattr(source, "close", None)) is not None:
-        await end()
+        ending = end()
+        if inspect.isawaitable(ending):
+            await ending
         return
     for held in getattr(source, "__dict__", {}).values():
         if inspect.isasyncgen(held):
@@ -122,6 +124,11 @@ def _imported() -> Any:
 
 
 def _quieted(litellm: Any) -> None:
+    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+
+    # Nobody listens to what it would report, from a task that outlives the stages.
+    worker: Any = GLOBAL_LOGGING_WORKER
+    worker.ensure_initialized_and_enqueue = _unreported
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
@@ -130,6 +137,7 @@ def _quieted(litellm: Any) -> None:
     litellm.modify_params = False
     litellm.cache = None
     litellm.num_retries = None
+    litellm.DEFAULT_MAX_RETRIES = 0  # what embedding takes where it is given 0
     # Its counts are guesses, and it fetches tokenizers for them.
     litellm.disable_token_counter = True
     litellm.disable_hf_tokenizer_download = True
@@ -145,6 +153,10 @@ def _quieted(litellm: Any) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def _unreported(async_coroutine: Coroutine[Any, Any, object]) -> None:
+    async_coroutine.close()
+
+
 async def _not_again(*_: Any, **__: Any) -> None:
     """Raise what is being handled."""
     error = sys.exception()
@@ -153,8 +165,5 @@ async def _not_again(*_: Any, **__: Any) -> None:
 
 
 async def _close_connections(litellm: Any) -> None:
-    from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-
-    await GLOBAL_LOGGING_WORKER.stop()
     await litellm.close_litellm_async_clients()
     litellm.in_memory_llm_clients_cache.flush_cache()

@@ -137,3 +137,15 @@ async def test_a_deadline_that_passed_is_the_callers(
     with pytest.raises(DeadlineExceeded):
         await collect(generator, late)
     assert provider.accepted == 0
+
+
+async def test_a_generator_that_closes_leaves_the_others_their_connections(
+    opening: Opening, generator: Generator, provider: FaultyProvider
+) -> None:
+    async with opening() as other, generator(REQUEST) as events:
+        assert await anext(events) == TextDelta(text=TOKENS[0])
+        await collect(other, REQUEST)
+    async with generator(REQUEST) as events:
+        async with opening() as other:
+            await collect(other, REQUEST)
+        assert len([event async for event in events]) == len(TOKENS) + 1
