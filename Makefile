@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint types format protos protos-check requirements bench bench-generate eval clean
+.PHONY: help setup demo test test-llm faults lint types format protos protos-check requirements bench bench-generate eval clean
 
 help: ## Show this list.
 	@echo "Ragstone: answers from documents, as a gRPC service. Begin with: make demo"
@@ -34,11 +34,14 @@ $(MODEL): | $(STAMP)
 	@echo "setup: getting the embedding model (once)"
 	@$(BIN)/ragstone models pull
 
-demo: setup ## Serve, ingest a handbook, ask four questions. DOCS=path uses your own documents.
-	@$(BIN)/python -m scripts.demo $(DOCS)
+demo: setup ## Serve, ingest a handbook, ask four questions. DOCS=path: your own documents; LLM=local: a small model answers.
+	@$(BIN)/python -m scripts.demo $(DOCS) $(if $(LLM),--llm $(LLM))
 
 test: setup ## Run every test.
-	@$(PYTEST) -n 2 --dist loadfile -m "not faults"
+	@$(PYTEST) -n 2 --dist loadfile -m "not faults and not llm"
+
+test-llm: setup ## Ask a real small model on the CPU, end to end; the first time builds its server (ten minutes).
+	@$(PYTEST) -m llm tests/llm
 
 faults: setup ## Run the long fault suite: 200 kills at random instants. SEED=n replays one.
 	@RAGSTONE_FAULT_SEED=$(SEED) $(PYTEST) -m faults

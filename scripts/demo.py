@@ -1,16 +1,21 @@
 """`make demo`: serves, ingests documents, asks, and shows the streamed, cited answers.
 
-Usage: demo.py FOLDER
+Usage: demo.py [FOLDER] [--llm local]
 """
 
+import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.local_model import serving
+
 RAGSTONE = Path(sys.executable).with_name("ragstone")
+LOCAL = "qwen"
 HANDBOOK = Path("handbook/documents")
 QUESTIONS = (
     "What is the hotel limit per night on business travel?",
@@ -22,11 +27,18 @@ QUESTIONS = (
 
 def main() -> int:
     """Run the demo over a folder; over one's own, the questions are typed in."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HANDBOOK
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=HANDBOOK)
+    parser.add_argument("--llm", choices=("local",), help="a small language model on this machine answers")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
     if not folder.exists():
         print(f"demo: there is no folder {folder}; name one that exists, as in: make demo DOCS=path", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="ragstone-demo-") as data, _server(Path(data)) as address:
+    with contextlib.ExitStack() as stack:
+        settings = _local(stack.enter_context(serving(LOCAL))) if arguments.llm else {}
+        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="ragstone-demo-"))
+        address = stack.enter_context(_server(Path(data), settings))
         _say(f"ingesting {folder}")
         _ragstone(address, "ingest", str(folder))
         for question in QUESTIONS if folder.resolve() == HANDBOOK.resolve() else _own_questions():
@@ -43,11 +55,11 @@ Your own documents: make demo DOCS=path/to/folder""")
 
 
 @contextlib.contextmanager
-def _server(data: Path) -> Iterator[str]:
+def _server(data: Path, settings: dict[str, str]) -> Iterator[str]:
     _say("starting a server on a free loopback port")
     command = (RAGSTONE, "serve", "--listen", "127.0.0.1:0", "--data-dir", data)
     log = (data / "server.log").open("w")
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **settings})
     assert server.stdout is not None
     try:
         first = server.stdout.readline()
@@ -61,6 +73,18 @@ def _server(data: Path) -> Iterator[str]:
         server.wait(60)
         server.stdout.close()
         log.close()
+
+
+def _local(url: str) -> dict[str, str]:
+    """Settings with which the model behind the URL answers."""
+    deployment = f'{{ provider = "openai_compatible", model = "{LOCAL}", url = "{url}" }}'
+    return {
+        "RAGSTONE__GENERATOR__USE": "routes",
+        "RAGSTONE__ROUTES__DEFAULT__DEPLOYMENTS": f"[{deployment}]",
+        "RAGSTONE__ROUTES__DEFAULT__FIRST_TOKEN_SECONDS": "120",
+        "RAGSTONE__ANSWER__CONTEXT_TOKENS": "600",
+        "RAGSTONE__ANSWER__MAX_OUTPUT_TOKENS": "128",
+    }
 
 
 def _own_questions() -> Iterator[str]:

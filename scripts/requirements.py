@@ -8,7 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sys.executable).with_name("uv")
 OURS = '"ragstone",'
-TARGETS = {"server.txt": ("--extra", "eval"), "dev.txt": ("--all-extras", "--group", "dev")}
+TARGETS = {
+    "server.txt": ("--extra", "eval", "pyproject.toml"),
+    "dev.txt": ("--all-extras", "--group", "dev", "pyproject.toml"),
+    "llm.txt": ("--group", "pyproject.toml:llm"),
+}
 
 
 def main() -> int:
@@ -28,7 +32,6 @@ def main() -> int:
                 "--no-annotate",
                 "--no-header",
                 *what,
-                project.name,
             )
             output = ROOT / "requirements" / name
             done = subprocess.run((*command, "-o", str(output)), cwd=folder, check=False)
