@@ -95,14 +95,13 @@ class Draft:
     def hand_over(self, following: Deployment, policy: MidStream) -> Iterator[AttemptDiscarded]:
         """After a failure: go on behind what was said, or declare it void."""
         self._speaker = None
-        if not self.said:
-            return
-        self._continuing = policy is MidStream.CONTINUE and following.prefill
+        said, self._continuing = self.said, self.said and policy is MidStream.CONTINUE and following.prefill
         if self._continuing:
             self._checker.forget_held()
             return
         self._checker = CitationChecker(self._request.evidence)
-        yield AttemptDiscarded(reason="the model failed", next_model=following.model)
+        if said:
+            yield AttemptDiscarded(reason="the model failed", next_model=following.model)
 
     def completed(self, watermark: Watermark) -> Completed:
         """The end."""

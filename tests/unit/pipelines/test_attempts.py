@@ -92,6 +92,13 @@ async def test_restart_declares_void_what_was_said() -> None:
     assert read(found) == found[-1].answer.text == "At nine [1]."
 
 
+@pytest.mark.parametrize("choice", MidStream)
+async def test_what_was_held_back_of_a_model_that_failed_is_forgotten(choice: MidStream) -> None:
+    found = await told(model("a", " [", CUT), model("b+", "At nine [1].", END), choice=choice)
+    assert read(found) == found[-1].answer.text == "At nine [1]."
+    assert not of(AttemptDiscarded, found)
+
+
 async def test_continue_goes_on_behind_what_was_said() -> None:
     first, second = model("a", "At nine [1]. And at", " ten [", CUT), model("b+", "night.", END)
     found = await told(first, second, choice=MidStream.CONTINUE)
