@@ -98,6 +98,7 @@ class _Opening:
             ),
             mid_stream=settings.mid_stream,
             callers_choose=settings.callers_choose,
+            by_name=settings.by_name,
             retries=settings.retries,
         )
 

@@ -54,7 +54,7 @@ class Generate:
 
     def check(self, choice: Choice) -> None:
         """Raises `InvalidRequest` where the choice is not permitted, before any work is spent."""
-        self._routes.named(choice.route).policy(choice.mid_stream)
+        self._routes.named_by_caller(choice.route).policy(choice.mid_stream)
 
     async def __call__(
         self, request: GenerateRequest, choice: Choice, watermark: Watermark
@@ -64,6 +64,7 @@ class Generate:
         An attempt that fails before its first token is not seen in the stream but as a degradation. After it, as the policy
         says: its deltas are declared void, the next model goes on behind them, or the stream fails.
         """
+        self.check(choice)
         chosen = await self._chosen(request, choice)
         if chosen.degradation is not None:
             yield chosen.degradation

@@ -20,6 +20,8 @@ class Route:
     deployments: tuple[Deployment, ...]
     mid_stream: MidStream = MidStream.RESTART
     callers_choose: bool = True
+    by_name: bool = True
+    """Whether a caller may name it."""
     retries: int = 0
     """Further rounds through the deployments while nothing was said."""
 
@@ -56,10 +58,15 @@ class Routes:
         return tuple(self._routes)
 
     def named(self, name: str) -> Route:
-        """The route, or the default one where the name is empty. Raises `InvalidRequest` where there is none."""
+        """The route, or the default one where the name is empty."""
+        return self._routes[name or DEFAULT_ROUTE]
+
+    def named_by_caller(self, name: str) -> Route:
+        """As `named`. Raises `InvalidRequest` where there is none that callers may name; they do not learn of the others."""
         route = self._routes.get(name or DEFAULT_ROUTE)
-        if route is None:
-            what = f"there is no route {name!r}; there are: {', '.join(sorted(self._routes))}"
+        if route is None or (name and not route.by_name):
+            open_ones = ", ".join(sorted(name for name, route in self._routes.items() if route.by_name))
+            what = f"there is no route {name!r} to choose; there are: {open_ones or 'none'}"
             raise InvalidRequest(f"route: {what}", violations=(FieldViolation(field="route", description=what),))
         return route
 

@@ -63,6 +63,7 @@ class RouteSettings(Settings):
         default=MidStream.RESTART, description="What happens when a model fails after its first token."
     )
     callers_choose: bool = Field(default=True, description="Whether a caller may choose another `mid_stream`.")
+    by_name: bool = Field(default=True, description="Whether a caller may name it; the router may in any case.")
     stall_seconds: float = Field(default=10.0, gt=0, description="A stream that gives no token for so long has failed.")
     first_token_seconds: float = Field(
         default=30.0, gt=0, description="A model that says nothing for so long has failed."

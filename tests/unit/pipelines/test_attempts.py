@@ -141,8 +141,18 @@ async def test_a_caller_chooses_only_where_it_may() -> None:
 def test_a_route_that_does_not_exist_is_named_with_those_that_do() -> None:
     clock = MemoryClock()
     generate = Generate(routes(model("a", END), clock=clock), ROUTER, clock, random.Random(1))
-    with pytest.raises(InvalidRequest, match="no route 'best'; there are: default"):
+    with pytest.raises(InvalidRequest, match="no route 'best' to choose; there are: default"):
         generate.check(Choice(route="best"))
+
+
+def test_a_route_that_callers_may_not_name_does_not_exist_for_them() -> None:
+    clock = MemoryClock()
+    only = routes(model("a", END), clock=clock).named("default")
+    both = Routes({"default": only, "inner": replace(only, name="inner", by_name=False)})
+    generate = Generate(both, ROUTER, clock, random.Random(1))
+    generate.check(Choice())
+    with pytest.raises(InvalidRequest, match="no route 'inner' to choose; there are: default"):
+        generate.check(Choice(route="inner"))
 
 
 async def test_usage_is_that_of_all_attempts_together() -> None:
