@@ -1,6 +1,7 @@
 """Connections to the file, and the readers' pool of them."""
 
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ ResultT = TypeVar("ResultT")
 Parameters = ParamSpec("Parameters")
 
 BUSY_S = 10.0
+BUSY_PAUSE_S = 0.01
 
 
 def connect(path: Path, config: SqliteConfig) -> sqlite3.Connection:
@@ -24,7 +26,6 @@ def connect(path: Path, config: SqliteConfig) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     pragmas = [
-        "journal_mode = WAL",
         "synchronous = FULL",
         "fullfsync = ON",  # on macOS a plain fsync leaves the data in the drive's cache (P1)
         "checkpoint_fullfsync = ON",
@@ -37,6 +38,7 @@ def connect(path: Path, config: SqliteConfig) -> sqlite3.Connection:
         f"journal_size_limit = {config.wal_bytes}",
     ]
     try:
+        _write_ahead(connection)
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()
         if config.max_bytes is not None:
@@ -46,6 +48,19 @@ def connect(path: Path, config: SqliteConfig) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on. Of two processes that do so at once SQLite fails one without waiting."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(BUSY_PAUSE_S)
 
 
 class Readers:

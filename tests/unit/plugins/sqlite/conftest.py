@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,22 @@ def catalog_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_child(tmp_path: Path) -> StartChild:
+def start_child(tmp_path: Path) -> Iterator[StartChild]:
+    children: list[subprocess.Popen[str]] = []
+
     def start(action: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-W", "error", str(CHILD), str(tmp_path), action],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
         )
+        children.append(child)
+        return child
 
-    return start
+    yield start
+    for child in children:
+        child.kill()
+        with child:  # closes its pipes and waits for it
+            pass
