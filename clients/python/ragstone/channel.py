@@ -15,7 +15,7 @@ _SECONDS = {
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
-    "QueryService": ("Query", "Retrieve"),
+    "QueryService": ("Retrieve",),
     "IngestService": ("UpsertDocument", "GetDocument", "ListDocuments"),
     "AdminService": (
         "GetCollection",
@@ -31,12 +31,15 @@ _REPEATABLE = {
     ),
 }
 """Methods whose second answer is the first. Creations and deletions are not among them: sent again after an answer was lost,
-they would fail with `AlreadyExists` or `NotFound` although they were done. A rollback would undo one activation more."""
+they would fail with `AlreadyExists` or `NotFound` although they were done. A rollback would undo one activation more.
+`Query` is repeated in `repeating`."""
+PAUSES_S = (0.1, 0.25, 0.625)
+"""Between attempts, in seconds, and roughly: gRPC and we spread them."""
 _RETRY = {
-    "maxAttempts": 4,
-    "initialBackoff": "0.1s",
-    "maxBackoff": "2s",
-    "backoffMultiplier": 2.5,
+    "maxAttempts": 1 + len(PAUSES_S),
+    "initialBackoff": f"{PAUSES_S[0]}s",
+    "maxBackoff": f"{PAUSES_S[-1]}s",
+    "backoffMultiplier": PAUSES_S[1] / PAUSES_S[0],
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 

@@ -1,5 +1,6 @@
 """The client."""
 
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Self
@@ -14,6 +15,7 @@ from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
 from ragstone.passages import Answer, MidStream, Passages, Turn, degraded_from, passage_from
+from ragstone.repeating import Repeats
 from ragstone.requests import collection_name, document_name, mid_stream_to, search, upsert
 from ragstone.session import Session
 from ragstone.v1 import (
@@ -117,12 +119,22 @@ class Client:
             temperature=temperature,
             stop=stop,
         )
-        call = self._queries.Query(request, timeout=deadline("Query", timeout), metadata=self._metadata)
-        try:
-            with _typed_errors():
-                yield from call
-        finally:
-            call.cancel()
+        repeats = Repeats(deadline("Query", timeout))
+        begun = False
+        while True:
+            call = self._queries.Query(request, timeout=repeats.left(), metadata=self._metadata)
+            try:
+                for response in call:
+                    begun = True
+                    yield response
+                return
+            except grpc.RpcError as error:
+                pause = None if begun else repeats.pause(error)
+                if pause is None:
+                    raise from_rpc(error) from error
+            finally:
+                call.cancel()
+            time.sleep(pause)
 
     def retrieve(
         self,

@@ -75,7 +75,15 @@ def test_creations_and_deletions_are_not_sent_twice(fake: FakeServer, client: Cl
 def test_it_is_decided_for_every_method_whether_it_may_be_sent_twice() -> None:
     (config,) = service_config()["methodConfig"]
     retried = {(name["service"], name["method"]) for name in config["name"]}
-    once = {"Ingest", "DeleteDocument", "CreateCollection", "DeleteCollection", "CreatePrompt", "RollBackPrompt"}
+    once = {
+        "Query",
+        "Ingest",
+        "DeleteDocument",
+        "CreateCollection",
+        "DeleteCollection",
+        "CreatePrompt",
+        "RollBackPrompt",
+    }
     methods = {
         (service.full_name, method.name)
         for module in (query_service_pb2, ingest_service_pb2, admin_service_pb2)
