@@ -44,6 +44,7 @@ def test_an_idle_producer_is_told_that_the_server_ends_and_keeps_what_was_acknow
                 next(responses)
             over.set()
             assert from_rpc(error.value).reason == "SHUTTING_DOWN"
+            assert dict(error.value.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
         served.start()
         with served.client() as client:
             assert client.get_document("one").version == 1

@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 OURS = "/ragstone."
 REQUEST_ID_KEY = "x-request-id"
 RETRY_AFTER_S = 0.2
+PUSHBACK = ("grpc-retry-pushback-ms", "1000")
+"""To callers that a server refuses because it ends: their next try comes after its end, and may find the next server."""
+QUIET_S = 0.1
+LOUD_S = 1.0
 
 Context = aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -43,6 +47,7 @@ class CallInterceptor(aio.ServerInterceptor):
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._last = -QUIET_S  # when a call came or went, on the loop's clock
 
     async def intercept_service(
         self,
@@ -101,6 +106,7 @@ class CallInterceptor(aio.ServerInterceptor):
 
     def enter(self) -> None:
         """Take a place. Raises `ShuttingDown`, `Overloaded`."""
+        self._last = asyncio.get_running_loop().time()
         if self.draining.begun:
             raise ShuttingDown
         if self._in_flight >= self._settings.max_requests:
@@ -110,6 +116,7 @@ class CallInterceptor(aio.ServerInterceptor):
 
     def leave(self) -> None:
         """Give the place back."""
+        self._last = asyncio.get_running_loop().time()
         self._in_flight -= 1
         if not self._in_flight:
             self._idle.set()
@@ -122,6 +129,14 @@ class CallInterceptor(aio.ServerInterceptor):
                 await self._idle.wait()
         except TimeoutError:
             logger.warning("%d calls did not end in time and are cut off", self._in_flight)
+        await self._quiet()
+
+    async def _quiet(self) -> None:
+        """Return when no call has come or gone for a while: those that gRPC has not handed out when it stops end as cancelled."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LOUD_S
+        while (left := min(self._last + QUIET_S, until) - loop.time()) > 0:  # noqa: ASYNC110 - no event says "none comes"
+            await asyncio.sleep(left)
 
 
 class _Call:
@@ -156,8 +171,10 @@ class _Call:
     async def _abort(self, error: RequestError) -> None:
         status = to_status(error, self._id)
         code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+        details = (DETAILS_KEY, status.SerializeToString())
+        trailers = (details, PUSHBACK) if isinstance(error, ShuttingDown) else (details,)
         try:
-            await self._context.abort(code, status.message, ((DETAILS_KEY, status.SerializeToString()),))
+            await self._context.abort(code, status.message, trailers)
         except aio.AbortError:
             raise
         except Exception as gone:

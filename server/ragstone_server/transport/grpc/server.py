@@ -30,7 +30,7 @@ SERVICES = (
     ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name,
     admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name,
 )
-LAST_REPLIES_S = 0.5
+LAST_REPLIES_S = 2.0
 LOOKAHEAD_BYTES = 1024 * 1024
 """What gRPC reads of a stream that is not being read."""
 
