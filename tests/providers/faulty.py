@@ -83,6 +83,12 @@ class FaultyProvider:
         """What further requests get, one each; of this model, or of any."""
         self._queues[model].extend(steps)
 
+    def forget(self) -> None:
+        """Forget what was planned and asked."""
+        self._queues.clear()
+        self.requests.clear()
+        self.arrived = asyncio.Queue()
+
     def next_step(self, model: str | None) -> Step:
         """What the request of this model gets."""
         queue = next((self._queues[key] for key in (model, None) if self._queues[key]), None)
