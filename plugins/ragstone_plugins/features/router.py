@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from ragstone_plugins.features.hops import hops
 from ragstone_plugins.features.settings import FeaturesSettings, RouteRule
 from ragstone_server.spi.router import RouteChoice, RouteRequest
+from ragstone_server.spi.token_estimates import tokens_of
 
 DEFAULT = "default"
-CHARACTERS_A_TOKEN = 4
 
 
 class FeaturesRouter:
@@ -58,4 +58,4 @@ class FeaturesRouter:
 
 
 def _context_tokens(request: RouteRequest) -> int:
-    return sum(len(passage.text) for passage in request.evidence) // CHARACTERS_A_TOKEN
+    return tokens_of(sum(len(passage.text) for passage in request.evidence))

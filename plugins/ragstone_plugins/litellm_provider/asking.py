@@ -1,10 +1,13 @@
-"""What providers are asked for an answer, in the words of litellm."""
+"""What providers are asked, in the words of litellm, and how long it may take."""
 
-import json
 from typing import Any
 
-from ragstone_plugins.litellm_provider.settings import LitellmGeneratorSettings
-from ragstone_server.spi.generator import Fault, GenerateRequest, GeneratorFailed
+from ragstone_plugins.litellm_provider.settings import LitellmGeneratorSettings, LitellmSettings
+from ragstone_server.spi import chat_completions
+from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.context import RequestContext
+from ragstone_server.spi.errors import DeadlineExceeded
+from ragstone_server.spi.generator import GenerateRequest
 
 _MARKED_PREFIX = frozenset({"mistral", "deepseek"})
 """Providers that go on behind a message of the assistant only where it is marked so."""
@@ -12,40 +15,17 @@ _MARKED_PREFIX = frozenset({"mistral", "deepseek"})
 
 def completion(settings: LitellmGeneratorSettings, provider: str, request: GenerateRequest) -> dict[str, Any]:
     """Arguments of a completion. Raises `GeneratorFailed` for a request that this deployment cannot be asked."""
-    if not request.prompt:
-        raise GeneratorFailed(Fault.REJECTED, "a language model needs a prompt")
-    if request.prefix and not settings.prefill:
-        raise GeneratorFailed(Fault.REJECTED, "this deployment does not go on behind a beginning; see `prefill`")
-    messages: list[dict[str, Any]] = [
-        {"role": message.role.value, "content": writable(message.text)} for message in request.prompt
-    ]
-    if request.prefix:
-        mark = {"prefix": True} if provider in _MARKED_PREFIX else {}
-        messages.append({"role": "assistant", "content": writable(request.prefix), **mark})
-    asked: dict[str, Any] = {
-        "messages": messages,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "max_tokens": request.max_output_tokens,
-    }
-    sampling = request.sampling
-    if sampling.temperature is not None:
-        asked["temperature"] = sampling.temperature
-    if sampling.stop:
-        asked["stop"] = list(sampling.stop)
-    if sampling.json_schema is not None:
-        schema = {"name": "answer", "schema": _schema(sampling.json_schema)}
-        asked["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return asked
+    asked = chat_completions.completion(request, prefill=settings.prefill)
+    if request.prefix and provider in _MARKED_PREFIX:
+        asked["messages"][-1]["prefix"] = True
+    return {**asked, "max_tokens": request.max_output_tokens}
 
 
-def writable(text: str) -> str:
-    """The text with a question mark for each half of a surrogate pair, which UTF-8 cannot say."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _schema(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise GeneratorFailed(Fault.REJECTED, "the schema of the answer is no JSON") from None
+def seconds_for(settings: LitellmSettings, context: RequestContext, clock: Clock) -> float:
+    """How long a request may take. Raises `DeadlineExceeded` where the caller's time is over."""
+    if context.deadline is None:
+        return settings.timeout_seconds
+    left = context.deadline - clock.monotonic()
+    if left <= 0:
+        raise DeadlineExceeded
+    return min(left, settings.timeout_seconds)

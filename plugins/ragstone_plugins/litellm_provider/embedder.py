@@ -9,12 +9,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_plugins.litellm_provider.asking import writable
 from ragstone_plugins.litellm_provider.backend import Backend
 from ragstone_plugins.litellm_provider.batches import batches, together
 from ragstone_plugins.litellm_provider.failing import failing
 from ragstone_plugins.litellm_provider.settings import LitellmEmbedderSettings
 from ragstone_plugins.litellm_provider.tokens import tokenizer
+from ragstone_server.spi.chat_completions import writable
 from ragstone_server.spi.embedder import EmbedRequest, Purpose
 from ragstone_server.spi.errors import StageFailed, StartError
 from ragstone_server.spi.host import Host

@@ -4,18 +4,16 @@ litellm wraps an error several times and renames most of them, so the errors beh
 """
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
+from ragstone_server.spi.chat_completions import fault_of, wait_of
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.generator import Fault
 
-LONGEST_WAIT_S = 86_400.0
 _DEEPEST = 16
 _CONNECTING = frozenset({"httpx.ConnectError", "httpx.ConnectTimeout", "httpx.PoolTimeout", "httpx.ProxyError"})
 _SILENCE = frozenset({"httpx.TimeoutException", "openai.APITimeoutError"})
@@ -67,19 +65,6 @@ def failure(error: BaseException, now: datetime, *, begun: bool = False) -> Fail
     )
 
 
-def seconds(retry_after: str, now: datetime) -> float | None:
-    """A `Retry-After` of seconds or of a date (RFC 9110, 10.2.3), from 0 to a day; None where it is neither."""
-    try:
-        wait = float(retry_after)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(retry_after)
-        except ValueError:
-            return None
-        wait = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    return min(max(wait, 0.0), LONGEST_WAIT_S) if math.isfinite(wait) else None
-
-
 def _transport(chain: tuple[BaseException, ...]) -> Failure | None:
     for error in chain:
         names = _names(error)
@@ -105,7 +90,7 @@ def _refusal(chain: tuple[BaseException, ...], now: datetime) -> Failure | None:
         if isinstance(status, int):
             wait = _retry_after(chain, now)
             return Failure(
-                fault=_of_status(status),
+                fault=fault_of(status),
                 message=f"the provider answered with status {status}",
                 retry_after_s=wait,
             )
@@ -138,25 +123,15 @@ def _by_status(error: BaseException, chain: tuple[BaseException, ...], now: date
         return Failure(fault=Fault.MALFORMED, message=f"litellm could not read the answer: {type(chain[-1]).__name__}")
     what = "litellm refused the request" if status < 500 else "the provider failed"
     return Failure(
-        fault=_of_status(status), message=f"{what}: {type(error).__name__}", retry_after_s=_retry_after(chain, now)
+        fault=fault_of(status), message=f"{what}: {type(error).__name__}", retry_after_s=_retry_after(chain, now)
     )
-
-
-def _of_status(status: int) -> Fault:
-    if status in (401, 403):
-        return Fault.UNAUTHORIZED
-    if status == 429:
-        return Fault.RATE_LIMITED
-    if 400 <= status < 500:
-        return Fault.REJECTED
-    return Fault.UNAVAILABLE if status >= 500 else Fault.MALFORMED
 
 
 def _retry_after(chain: tuple[BaseException, ...], now: datetime) -> float | None:
     for error in chain:
         headers = getattr(getattr(error, "response", None), "headers", None) or getattr(error, "headers", None) or {}
         value = headers.get("retry-after") if hasattr(headers, "get") else None
-        if isinstance(value, str) and (wait := seconds(value, now)) is not None:
+        if isinstance(value, str) and (wait := wait_of(value, now)) is not None:
             return wait
     return None
 

@@ -4,22 +4,19 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 
-from ragstone_plugins.litellm_provider.asking import completion
+from ragstone_plugins.litellm_provider.asking import completion, seconds_for
 from ragstone_plugins.litellm_provider.backend import Backend, close
 from ragstone_plugins.litellm_provider.faults import Failure, ProviderFailed, named
 from ragstone_plugins.litellm_provider.settings import LitellmGeneratorSettings
 from ragstone_plugins.litellm_provider.stream import events
+from ragstone_server.spi.chat_completions import nothing_to_say
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import DeadlineExceeded, RagstoneError
 from ragstone_server.spi.generator import (
-    Abstention,
     Fault,
-    Finished,
-    FinishReason,
     GenerateRequest,
     GenerationEvent,
     GeneratorFailed,
-    Usage,
 )
 
 
@@ -39,11 +36,11 @@ class LitellmGenerator:
     @asynccontextmanager
     async def _open(self, request: GenerateRequest) -> AsyncIterator[AsyncIterator[GenerationEvent]]:
         if not request.evidence:
-            async with aclosing(_abstained()) as nothing:
+            async with aclosing(nothing_to_say()) as nothing:
                 yield nothing
             return
         asked = completion(self._settings, self._backend.provider, request)
-        timeout = self._timeout(request)
+        timeout = seconds_for(self._settings, request.context, self._clock)
         try:
             with named(self._clock):
                 stream = await self._backend.complete(**asked, timeout=timeout)
@@ -64,24 +61,8 @@ class LitellmGenerator:
         except ProviderFailed as error:
             raise self._raised(error.failure, request) from None
 
-    def _timeout(self, request: GenerateRequest) -> float:
-        if request.context.deadline is None:
-            return self._settings.timeout_seconds
-        left = request.context.deadline - self._clock.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded
-        return min(left, self._settings.timeout_seconds)
-
     def _raised(self, failed: Failure, request: GenerateRequest) -> RagstoneError:
         deadline = request.context.deadline
         if failed.fault is Fault.STALLED and deadline is not None and self._clock.monotonic() >= deadline:
             return DeadlineExceeded()  # the caller had little time: nothing is known of the provider
         return GeneratorFailed(failed.fault, f"{self.model}: {failed.message}", retry_after_s=failed.retry_after_s)
-
-
-async def _abstained() -> AsyncGenerator[GenerationEvent, None]:
-    yield Finished(
-        finish_reason=FinishReason.ABSTAINED,
-        abstention=Abstention.NO_RELEVANT_CONTENT,
-        usage=Usage(input_tokens=0, output_tokens=0, estimated=False),
-    )

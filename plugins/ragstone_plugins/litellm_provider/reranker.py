@@ -3,13 +3,14 @@
 import asyncio
 import math
 
-from ragstone_plugins.litellm_provider.asking import writable
+from ragstone_plugins.litellm_provider.asking import seconds_for
 from ragstone_plugins.litellm_provider.backend import Backend
 from ragstone_plugins.litellm_provider.batches import batches, together
 from ragstone_plugins.litellm_provider.failing import failing
 from ragstone_plugins.litellm_provider.settings import LitellmRerankerSettings
+from ragstone_server.spi.chat_completions import writable
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import DeadlineExceeded, StageFailed
+from ragstone_server.spi.errors import StageFailed
 from ragstone_server.spi.reranker import Ranked, RerankRequest
 
 _BLANK = "."
@@ -33,7 +34,7 @@ class LitellmReranker:
 
         async def judge(places: range) -> dict[int, float]:
             documents = [texts[place] for place in places]
-            scores = await self._ask(question, documents, self._timeout(request))
+            scores = await self._ask(question, documents, seconds_for(self._settings, request.context, self._clock))
             return {places[index]: score for index, score in scores.items()}
 
         groups = list(batches([1] * len(texts), self._settings.batch_size))
@@ -53,14 +54,6 @@ class LitellmReranker:
         if not known or not all(math.isfinite(score) for score in scores.values()):
             raise StageFailed(f"{_WHAT} {self._settings.model} did not score each passage.")
         return scores
-
-    def _timeout(self, request: RerankRequest) -> float:
-        if request.context.deadline is None:
-            return self._settings.timeout_seconds
-        left = request.context.deadline - self._clock.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded
-        return min(left, self._settings.timeout_seconds)
 
 
 def _sent(text: str) -> str:

@@ -1,13 +1,10 @@
 """What an event of chat completions says: only what an answer needs, with its types checked."""
 
 import json
-import re
 from typing import Any, NamedTuple
 
 from ragstone_plugins.openai_compatible.faults import malformed, reported
 from ragstone_plugins.openai_compatible.sse import ServerSentEvent
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Chunk(NamedTuple):
@@ -57,22 +54,6 @@ def decoded(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise malformed("an event of the stream is no object")
     return value
-
-
-class Joiner:
-    """Text whose characters beyond the 16-bit range may come in two halves, in two events. Half of one is no text."""
-
-    def __init__(self) -> None:
-        self._half = ""
-
-    def join(self, text: str) -> str:
-        """The text until now that is whole; may be empty."""
-        text, self._half = self._half + text, ""
-        if _SURROGATE.search(text) is None:
-            return text
-        if "\ud800" <= text[-1] <= "\udbff":
-            text, self._half = text[:-1], text[-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _usage(usage: object) -> tuple[int, int] | None:

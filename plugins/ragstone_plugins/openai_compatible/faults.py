@@ -1,18 +1,16 @@
 """Names what goes wrong with a provider. What it writes into an error reaches neither answers nor logs, its codes do."""
 
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import aiohttp
 from aiohttp.http_exceptions import ContentLengthError, TransferEncodingError
 
+from ragstone_server.spi.chat_completions import fault_of, wait_of
 from ragstone_server.spi.generator import Fault, GeneratorFailed, Usage
 
-LONGEST_WAIT_S = 86_400.0
 NOTHING_USED = Usage(input_tokens=0, output_tokens=0, estimated=True)
 """Where no model was reached."""
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
@@ -60,9 +58,9 @@ def reported(error: object) -> GeneratorFailed:
 def refused(status: int, error: object, retry_after: str | None, now: datetime) -> GeneratorFailed:
     """The provider answered with a status other than 200."""
     return GeneratorFailed(
-        _fault(status),
+        fault_of(status),
         f"the provider answered with status {status}{codes_of(error)}",
-        retry_after_s=None if retry_after is None else seconds(retry_after, now),
+        retry_after_s=None if retry_after is None else wait_of(retry_after, now),
         usage=NOTHING_USED,
     )
 
@@ -74,29 +72,6 @@ def codes_of(error: object) -> str:
     values = (error.get(key) for key in ("type", "code", "status"))
     codes = [str(value) for value in values if isinstance(value, str | int) and _CODE.fullmatch(str(value))]
     return f" ({', '.join(codes)})" if codes else ""
-
-
-def seconds(retry_after: str, now: datetime) -> float | None:
-    """A `Retry-After` of seconds or of a date (RFC 9110, 10.2.3), from 0 to a day; None where it is neither."""
-    try:
-        wait = float(retry_after)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(retry_after)
-        except ValueError:
-            return None
-        wait = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-    return min(max(wait, 0.0), LONGEST_WAIT_S) if math.isfinite(wait) else None
-
-
-def _fault(status: int) -> Fault:
-    if status in (401, 403):
-        return Fault.UNAUTHORIZED
-    if status == 429:
-        return Fault.RATE_LIMITED
-    if 400 <= status < 500:
-        return Fault.REJECTED
-    return Fault.UNAVAILABLE if status >= 500 else Fault.MALFORMED
 
 
 def _innermost(error: BaseException) -> str:

@@ -12,16 +12,13 @@ from ragstone_plugins.openai_compatible.faults import malformed, named, refused,
 from ragstone_plugins.openai_compatible.said import Said
 from ragstone_plugins.openai_compatible.settings import OpenAICompatibleSettings
 from ragstone_plugins.openai_compatible.sse import EventReader, EventTooLong, ServerSentEvent
+from ragstone_server.spi.chat_completions import nothing_to_say
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.generator import (
-    Abstention,
-    Finished,
-    FinishReason,
     GenerateRequest,
     GenerationEvent,
     GeneratorFailed,
     TextDelta,
-    Usage,
 )
 
 SILENCE_S = 120.0
@@ -77,7 +74,7 @@ class OpenAICompatibleGenerator:
     @asynccontextmanager
     async def _stream(self, request: GenerateRequest) -> AsyncIterator[AsyncIterator[GenerationEvent]]:
         if not request.evidence:
-            async with aclosing(_nothing_to_say()) as events:
+            async with aclosing(nothing_to_say()) as events:
                 yield events
             return
         response = await self._post(body_of(self._settings, request))
@@ -185,11 +182,3 @@ def _close(response: aiohttp.ClientResponse) -> None:
     if (connection := response.connection) is not None and connection.transport is not None:
         connection.transport.abort()  # a mere close would first send what is left of the request
     response.close()
-
-
-async def _nothing_to_say() -> AsyncGenerator[GenerationEvent, None]:
-    yield Finished(
-        finish_reason=FinishReason.ABSTAINED,
-        abstention=Abstention.NO_RELEVANT_CONTENT,
-        usage=Usage(input_tokens=0, output_tokens=0, estimated=False),
-    )

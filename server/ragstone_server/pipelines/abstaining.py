@@ -13,6 +13,7 @@ from ragstone_server.spi.generator import (
     Usage,
 )
 from ragstone_server.spi.stages import StreamStage
+from ragstone_server.spi.token_estimates import estimated_usage
 
 DECORATION = " \t\r\n\"'`*_“”‘’«»([{"
 """What models put before the mark."""
@@ -20,7 +21,6 @@ LONGEST = 24
 """Characters of decoration that are held back."""
 PATIENCE = 64
 """Events after the mark within which the end is awaited, for the sake of its usage; then the model is stopped."""
-CHARACTERS_A_TOKEN = 4
 
 
 def abstaining(
@@ -90,10 +90,7 @@ async def _usage(events: AsyncIterator[GenerationEvent], request: GenerateReques
                 return usage
             case TextDelta(text=text):
                 characters += len(text)
-    asked = sum(len(message.text) for message in request.prompt)
-    return Usage(
-        input_tokens=asked // CHARACTERS_A_TOKEN, output_tokens=-(-characters // CHARACTERS_A_TOKEN), estimated=True
-    )
+    return estimated_usage(request, characters)
 
 
 def _abstained(usage: Usage) -> Finished:

@@ -17,9 +17,8 @@ from ragstone_server.spi.generator import (
     Usage,
 )
 from ragstone_server.spi.stages import StreamStage
+from ragstone_server.spi.token_estimates import estimated_usage, prompt_tokens, tokens_of
 
-CHARACTERS_A_TOKEN = 4
-"""Of a rough count before the provider counts; English prose has four to five."""
 INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED})
 """Faults that say nothing about the health of a deployment."""
 
@@ -146,7 +145,7 @@ class _Watched:
     """What a stream has consumed until now: an estimate, until its end tells."""
 
     def __init__(self, request: GenerateRequest) -> None:
-        self.usage = Usage(input_tokens=_prompt_tokens(request), output_tokens=0, estimated=True)
+        self.usage = estimated_usage(request, 0)
         self.finished = False
         self._characters = 0
 
@@ -157,15 +156,10 @@ class _Watched:
                     self.usage, self.finished = event.usage, True
                 case TextDelta():
                     self._characters += len(event.text)
-                    self.usage = replace(self.usage, output_tokens=-(-self._characters // CHARACTERS_A_TOKEN))
+                    self.usage = replace(self.usage, output_tokens=tokens_of(self._characters))
             yield event
-
-
-def _prompt_tokens(request: GenerateRequest) -> int:
-    characters = sum(len(message.text) for message in request.prompt) + len(request.prefix)
-    return characters // CHARACTERS_A_TOKEN
 
 
 def _expected(request: GenerateRequest) -> int:
     """Tokens that the request takes at most, roughly."""
-    return _prompt_tokens(request) + request.max_output_tokens
+    return prompt_tokens(request) + request.max_output_tokens

@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 from itertools import chain
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ragstone_plugins.litellm_provider.batches import batches
-from ragstone_plugins.litellm_provider.faults import failure, seconds
+from ragstone_plugins.litellm_provider.faults import failure
 from ragstone_plugins.litellm_provider.tokens import PieceTokenizer
 from ragstone_server.spi.generator import Fault
 
@@ -30,23 +29,6 @@ def test_pieces_lie_in_the_text_and_leave_out_blanks_only(text: str) -> None:
     assert "".join(kept.split()) == "".join(text.split())
     assert all(0 < end - start <= 4 for start, end in offsets)
     assert offsets == sorted(offsets)
-
-
-@pytest.mark.parametrize(
-    ("value", "wait"),
-    [
-        ("7", 7),
-        ("0.5", 0.5),
-        ("-3", 0),
-        ("1e9", 86_400),
-        ("nan", None),
-        ("soon", None),
-        ("Thu, 01 Jan 2026 12:01:00 GMT", 60),
-        ("Thu, 01 Jan 2026 11:00:00 GMT", 0),
-    ],
-)
-def test_a_wait_is_seconds_or_a_date(value: str, wait: float | None) -> None:
-    assert seconds(value, NOW) == wait
 
 
 def test_an_error_that_is_not_known_is_no_answer() -> None:

@@ -1,15 +1,15 @@
 """Events of chat completions: what is read, what is refused."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone_plugins.openai_compatible.chunks import Chunk, Joiner, read
-from ragstone_plugins.openai_compatible.faults import LONGEST_WAIT_S, codes_of, seconds
+from ragstone_plugins.openai_compatible.chunks import Chunk, read
+from ragstone_plugins.openai_compatible.faults import codes_of
 from ragstone_plugins.openai_compatible.sse import ServerSentEvent
 from ragstone_server.spi.generator import Fault, GeneratorFailed
 
@@ -91,39 +91,6 @@ def test_p5_any_json_is_read_or_refused(data: object) -> None:
     except GeneratorFailed:
         return
     assert isinstance(chunk.text, str)
-
-
-@given(st.text())
-def test_characters_cut_in_halves_are_joined(text: str) -> None:
-    halves = text.encode("utf-16-le")
-    units = [halves[i : i + 2].decode("utf-16-le", "surrogatepass") for i in range(0, len(halves), 2)]
-    joiner = Joiner()
-    assert "".join(map(joiner.join, units)) == text
-
-
-def test_half_a_character_is_never_text() -> None:
-    joiner = Joiner()
-    assert [joiner.join(text) for text in ("\ud83d", "x", "\ude00", "\ud83d")] == ["", "\ufffdx", "\ufffd", ""]
-
-
-@pytest.mark.parametrize(
-    ("header", "wait"),
-    [
-        ("3", 3.0),
-        ("0.5", 0.5),
-        ("-3", 0.0),
-        ("1e300", LONGEST_WAIT_S),
-        ("nan", None),
-        ("soon", None),
-        ("", None),
-        ("Thu, 01 Jan 2026 12:00:07 GMT", 7.0),
-        ("Thu, 01 Jan 2026 11:00:00 GMT", 0.0),
-        ("Thu, 01 Jan 2026 12:00:07", 7.0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header: str, wait: float | None) -> None:
-    assert seconds(header, NOW) == wait
-    assert seconds("Thu, 01 Jan 2026 12:00:00 GMT", NOW - timedelta(seconds=1)) == 1.0
 
 
 def test_only_codes_of_an_error_are_repeated() -> None:
