@@ -134,7 +134,7 @@ def test_p1_a_signal_under_load_completes_what_is_in_flight(tmp_path: Path) -> N
             assert served.terminate() == 0
             for thread in threads:
                 thread.join(60)
-        assert failures == []
+        assert failures == [], served.log()[-4000:]
         assert set(answers) == {"Completed"}
         served.start()
         with served.client() as client:
