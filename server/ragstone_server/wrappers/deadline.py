@@ -1,6 +1,5 @@
 """A stage gets a share of the time that the caller still waits."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Protocol, TypeVar
@@ -9,6 +8,7 @@ from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.stages import Stage, StreamStage
+from ragstone_server.wrappers.within import within
 
 
 class WithContext(Protocol):
@@ -72,18 +72,14 @@ class _Allowance:
     async def spend(self, work: Awaitable[ResultT]) -> ResultT:
         """Wait for a piece of the stage's work. Raises `DeadlineExceeded` where the allowance ends first."""
         began = self._clock.monotonic()
-        timeout = asyncio.timeout(self._left)
         try:
-            async with timeout:
-                return await work
-        except TimeoutError as error:
-            if not timeout.expired():
-                raise  # the stage's own, of a socket perhaps: its failure, not the end of the caller's time
-            message = f"the {self._name} did not end in time"
-            raise DeadlineExceeded(message, metadata={"stage": self._name}) from error
+            return await within(self._left, work, self._late)
         finally:
             if self._left is not None:
                 self._left = max(0.0, self._left - (self._clock.monotonic() - began))
+
+    def _late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"the {self._name} did not end in time", metadata={"stage": self._name})
 
 
 def _seconds(context: RequestContext, clock: Clock, share: float, timeout_s: float | None) -> float | None:

@@ -1,11 +1,12 @@
 """A stream that says nothing for too long has failed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from ragstone_server.spi.stages import StreamStage
+from ragstone_server.wrappers.within import within
 
 RequestT = TypeVar("RequestT")
 ResultT = TypeVar("ResultT")
@@ -19,21 +20,11 @@ def not_stalled(
     Only the waiting for the stream is timed, never a slow reader.
     """
 
-    async def within(seconds: float, work: Awaitable[ResultT]) -> ResultT:
-        timeout = asyncio.timeout(seconds)
-        try:
-            async with timeout:
-                return await work
-        except TimeoutError as error:
-            if timeout.expired():
-                raise stalled() from error
-            raise
-
     async def timed(events: AsyncIterator[ResultT], first_s: float) -> AsyncIterator[ResultT]:
         seconds = first_s
         while True:
             try:
-                event = await within(seconds, anext(events))
+                event = await within(seconds, anext(events), stalled)
             except StopAsyncIteration:
                 return
             yield event
@@ -44,14 +35,7 @@ def not_stalled(
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with AsyncExitStack() as stack:
-            timeout = asyncio.timeout(first_s)
-            try:
-                async with timeout:
-                    events = await stack.enter_async_context(stage(request))
-            except TimeoutError as error:
-                if timeout.expired():
-                    raise stalled() from error
-                raise
+            events = await within(first_s, stack.enter_async_context(stage(request)), stalled)
             yield timed(events, first_s - (loop.time() - began))
 
     def call(request: RequestT, /) -> AbstractAsyncContextManager[AsyncIterator[ResultT]]:
