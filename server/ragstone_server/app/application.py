@@ -4,10 +4,10 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from ragstone_server.app.checking import check
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.data_directory import locked
-from ragstone_server.app.policies import check_policies
-from ragstone_server.app.routes import check_routes, open_routes
+from ragstone_server.app.routes import open_routes
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
@@ -27,7 +27,7 @@ from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.clock import SystemClock
 from ragstone_server.registry.discovery import discover
 from ragstone_server.registry.lanes import thread_lane
-from ragstone_server.registry.registry import Registry, ServerHost, check_selections
+from ragstone_server.registry.registry import Registry, ServerHost
 from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionSettings,
@@ -54,9 +54,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
     settings = configuration.server
     clock = SystemClock()
     offers = discover()
-    check_selections(offers, configuration.selections)
-    check_policies(offers, configuration.policies)
-    check_routes(offers, configuration.routes)
+    check(offers, configuration)
     async with AsyncExitStack() as stack:
         data_dir = stack.enter_context(locked(settings.data_dir))
         host = ServerHost(

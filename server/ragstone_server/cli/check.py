@@ -15,13 +15,11 @@ from ragstone_server.cli.common import json_option, print_json, server_option
 @json_option
 def check_command(config: Path | None, server: str, as_json: bool) -> None:
     """Say what is wrong with a configuration, and where. Needs no server, and opens nothing."""
+    from ragstone_server.app.checking import check
     from ragstone_server.app.configuration import Configuration, read_configuration
     from ragstone_server.app.listening import checked_address
-    from ragstone_server.app.policies import check_policies
-    from ragstone_server.app.routes import check_routes
     from ragstone_server.config.errors import ConfigurationInvalid
     from ragstone_server.registry.discovery import discover
-    from ragstone_server.registry.registry import check_selections
     from ragstone_server.spi.errors import StartError
 
     problems: list[str] = []
@@ -30,10 +28,7 @@ def check_command(config: Path | None, server: str, as_json: bool) -> None:
         configuration: Configuration = read_configuration(config)
         selected = {kind: selection.use for kind, selection in sorted(configuration.selections.items())}
         checked_address(configuration.server.listen)
-        offers = discover()
-        check_selections(offers, configuration.selections)
-        check_policies(offers, configuration.policies)
-        check_routes(offers, configuration.routes)
+        check(discover(), configuration)
     except ConfigurationInvalid as error:
         problems += [str(problem) for problem in error.problems]
     except StartError as error:

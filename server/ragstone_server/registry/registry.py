@@ -49,10 +49,12 @@ class ServerHost:
 
 
 def check_selections(offers: Offers, selections: Mapping[str, Selection]) -> None:
-    """Validate every selection without opening anything. Raises `ConfigurationInvalid` with every problem found."""
+    """Validate these selections without opening anything. Raises `ConfigurationInvalid` with every problem found."""
     problems: list[Problem] = []
     for kind in KINDS:
-        selection = selections[kind.name]
+        selection = selections.get(kind.name)
+        if selection is None:
+            continue
         if selection.use == NONE and kind.optional:
             problems += [Problem(where=f"{kind.name}.{key}", what="unknown setting") for key in selection.config]
             continue
