@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from ragstone_server.indexing.collection_index import CollectionIndex, IndexKinds, collection_index, remove_files
 from ragstone_server.indexing.pins import Pins
 from ragstone_server.indexing.settings import IndexingSettings
-from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, every_collection
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.errors import CollectionNotFound
@@ -174,24 +174,18 @@ class Indexes:
         folders = await asyncio.to_thread(_folders, self._directory)
         if not folders:
             return
-        after = ""
-        while page := await self._store.collections(None, after, 100):
-            for collection in page:
-                folders.pop(collection.key, None)
-            after = str(page[-1].name)
+        async for collection in every_collection(self._store):
+            folders.pop(collection.key, None)
         for folder in folders.values():
             logger.info("removing the views of a collection that was deleted: %s", folder)
             await asyncio.to_thread(remove_files, folder)
 
     async def _open_what_lags(self) -> None:
         """After a restart: follow what was written and not yet applied, before anyone asks."""
-        after = ""
-        while page := await self._store.collections(None, after, 100):
-            for collection in page:
-                followers = await self._store.followers(collection.key)
-                if collection.generation is not None and min(followers.values(), default=0) < collection.head:
-                    await self._open_by_name(collection)
-            after = str(page[-1].name)
+        async for collection in every_collection(self._store):
+            followers = await self._store.followers(collection.key)
+            if collection.generation is not None and min(followers.values(), default=0) < collection.head:
+                await self._open_by_name(collection)
 
     async def _retire_forever(self) -> None:
         while True:

@@ -61,10 +61,10 @@ class Generate:
     ) -> AsyncGenerator[GenerateEvent, None]:
         """Ends with `Completed`. Raises `StageFailed` where no model answered, `Overloaded` where all are at their limits.
 
+        The choice has passed `check`.
         An attempt that fails before its first token is not seen in the stream but as a degradation. After it, as the policy
         says: its deltas are declared void, the next model goes on behind them, or the stream fails.
         """
-        self.check(choice)
         chosen = await self._chosen(request, choice)
         if chosen.degradation is not None:
             yield chosen.degradation

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.settings import MidStream
-from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.generator import GenerateRequest
 
 DEFAULT_ROUTE = "default"
@@ -40,9 +40,7 @@ class Route:
             return self.mid_stream
         if not self.callers_choose:
             what = f"route {self.name} does not let callers choose; it has {self.mid_stream}"
-            raise InvalidRequest(
-                f"mid_stream: {what}", violations=(FieldViolation(field="mid_stream", description=what),)
-            )
+            raise InvalidRequest.of_field("mid_stream", what)
         return wanted
 
 
@@ -67,7 +65,7 @@ class Routes:
         if route is None or (name and not route.by_name):
             open_ones = ", ".join(sorted(name for name, route in self._routes.items() if route.by_name))
             what = f"there is no route {name!r} to choose; there are: {open_ones or 'none'}"
-            raise InvalidRequest(f"route: {what}", violations=(FieldViolation(field="route", description=what),))
+            raise InvalidRequest.of_field("route", what)
         return route
 
     def deployments(self) -> tuple[Deployment, ...]:

@@ -4,7 +4,7 @@ Everything that a transaction wrote is on disk when its context is left without 
 Reads see committed state only. A collection that does not exist reads as empty.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,8 @@ from ragstone_server.spi.prompts import PromptStore
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch
 from ragstone_server.spi.visibility import Attributes
+
+_PAGE = 100
 
 
 class VersionScheme(StrEnum):
@@ -316,3 +318,12 @@ class LogTrimmed(RagstoneError):
 
 class VectorsMissing(RequestError):
     """The vector of a passage is neither given nor stored any more: another document that had it went meanwhile; send it again."""
+
+
+async def every_collection(store: CatalogStore) -> AsyncIterator[CollectionRecord]:
+    """All collections of all tenants in the order of their full names, read a page at a time."""
+    after = ""
+    while page := await store.collections(None, after, _PAGE):
+        for record in page:
+            yield record
+        after = str(page[-1].name)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @unique
@@ -91,6 +91,11 @@ class InvalidRequest(RequestError):
     """The request breaks a rule of the contract."""
 
     reason = Reason.INVALID_REQUEST
+
+    @classmethod
+    def of_field(cls, field: str, what: str) -> Self:
+        """For one field; `what` says what is wrong with it, and what is right."""
+        return cls(f"{field}: {what}", violations=(FieldViolation(field=field, description=what),))
 
 
 class InvalidName(RequestError):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ragstone.v1 import document_pb2
-from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.metadata import Metadata, MetadataScalar, MetadataValue
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ def _value_from(where: str, wire: document_pb2.MetadataValue) -> MetadataValue:
     if wire.WhichOneof("kind") == "list_value":
         values = tuple(_scalar_from(where, element) for element in wire.list_value.values)
         if len({type(value) for value in values}) > 1:
-            raise _invalid(where, "a list has values of one type")
+            raise InvalidRequest.of_field(where, "a list has values of one type")
         return values
     return _scalar_from(where, wire)
 
@@ -60,11 +60,13 @@ def _scalar_from(where: str, wire: document_pb2.MetadataValue) -> MetadataScalar
             try:
                 return _BEGIN + timedelta(microseconds=wire.timestamp_value.ToMicroseconds())
             except ValueError as error:
-                raise _invalid(
+                raise InvalidRequest.of_field(
                     where, "a timestamp lies in the years 1 to 9999, its nanos in 0 to 999,999,999"
                 ) from error
         case _:
-            raise _invalid(where, "a value is a string, a number, a bool or a timestamp; a list holds no lists")
+            raise InvalidRequest.of_field(
+                where, "a value is a string, a number, a bool or a timestamp; a list holds no lists"
+            )
 
 
 def _value_to(value: MetadataValue) -> document_pb2.MetadataValue:
@@ -80,7 +82,3 @@ def _value_to(value: MetadataValue) -> document_pb2.MetadataValue:
             return document_pb2.MetadataValue(list_value=document_pb2.MetadataList(values=elements))
         case _:
             return document_pb2.MetadataValue(number_value=value)
-
-
-def _invalid(where: str, what: str) -> InvalidRequest:
-    return InvalidRequest(f"{where}: {what}", violations=(FieldViolation(field=where, description=what),))

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+from ragstone_server.spi.errors import InvalidRequest
 
 
 def next_token(last: str) -> str:
@@ -17,6 +17,4 @@ def after_token(token: str) -> str:
         return base64.b64decode(token.encode("ascii"), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
         what = "is none of ours; send `next_page_token` as a reply gave it"
-        raise InvalidRequest(
-            f"page_token: {what}", violations=(FieldViolation(field="page_token", description=what),)
-        ) from error
+        raise InvalidRequest.of_field("page_token", what) from error

@@ -1,7 +1,7 @@
 """Prompt templates, both ways."""
 
 from ragstone.v1 import admin_service_pb2
-from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.prompts import (
     ActivationKind,
@@ -53,5 +53,5 @@ def number_after(token: str) -> int | None:
     text = after_token(token)
     if text and not (text.isascii() and text.isdecimal() and len(text) < 16):
         what = "is of another list; send `next_page_token` as a reply of this one gave it"
-        raise InvalidRequest(f"page_token: {what}", violations=(FieldViolation(field="page_token", description=what),))
+        raise InvalidRequest.of_field("page_token", what)
     return int(text) if text else None

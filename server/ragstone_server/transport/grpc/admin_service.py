@@ -8,8 +8,8 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import aio
 
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
-from ragstone_server.spi.catalog_store import CollectionRecord
-from ragstone_server.spi.errors import FieldViolation, InvalidRequest
+from ragstone_server.spi.catalog_store import CollectionRecord, every_collection
+from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.kinds import KINDS
 from ragstone_server.spi.names import CollectionName, parse_tenant
 from ragstone_server.transport.convert.deployments import deployment_to
@@ -68,16 +68,11 @@ class AdminServicer(PromptMethods, admin_service_pb2_grpc.AdminServiceServicer):
         unknown = [path for path in paths if path not in CHANGEABLE]
         if unknown:
             what = f"{', '.join(unknown)} cannot be changed; these can: {', '.join(CHANGEABLE)}"
-            raise InvalidRequest(
-                f"update_mask: {what}", violations=(FieldViolation(field="update_mask", description=what),)
-            )
+            raise InvalidRequest.of_field("update_mask", what)
         if "default_readers" in paths and not request.collection.default_readers:
             # Unset means the tenant where a collection is made; here it would open a closed one unasked.
             what = "name the readers that documents without readers get"
-            raise InvalidRequest(
-                f"collection.default_readers: {what}",
-                violations=(FieldViolation(field="collection.default_readers", description=what),),
-            )
+            raise InvalidRequest.of_field("collection.default_readers", what)
         record = await self._store.collection(CollectionName.parse(request.collection.name))
         wanted = settings_from(request.collection)
         settings = replace(record.settings, **{path: getattr(wanted, path) for path in paths})
@@ -134,22 +129,19 @@ class AdminServicer(PromptMethods, admin_service_pb2_grpc.AdminServiceServicer):
             documents_in_flight=self._backend.ingest.admission.documents,
             deployments=[deployment_to(each.health()) for each in self._backend.routes.deployments()],
         )
-        after = ""
-        while page := await self._store.collections(None, after, PAGE):
-            for record in page:
-                response.collection_count += 1
-                response.document_count += await self._store.document_count(record.key)
-                response.views.extend(
-                    admin_service_pb2.ViewStatus(
-                        collection=str(record.name),
-                        view=view,
-                        position=position,
-                        head=record.head,
-                        failure=failures.get(record.key, {}).get(view, ""),
-                    )
-                    for view, position in positions.get(record.key, {}).items()
+        async for record in every_collection(self._store):
+            response.collection_count += 1
+            response.document_count += await self._store.document_count(record.key)
+            response.views.extend(
+                admin_service_pb2.ViewStatus(
+                    collection=str(record.name),
+                    view=view,
+                    position=position,
+                    head=record.head,
+                    failure=failures.get(record.key, {}).get(view, ""),
                 )
-            after = str(page[-1].name)
+                for view, position in positions.get(record.key, {}).items()
+            )
         return response
 
     async def _collection(self, record: CollectionRecord) -> admin_service_pb2.Collection:
