@@ -38,7 +38,7 @@ demo: setup ## Serve, ingest a handbook, ask four questions. DOCS=path: your own
 	@$(BIN)/python -m scripts.demo $(DOCS) $(if $(LLM),--llm $(LLM))
 
 test: setup ## Run every test.
-	@$(PYTEST) -n 2 --dist loadfile -m "not faults and not llm"
+	@$(PYTEST) -n 3 --dist loadfile -m "not faults and not llm"
 
 test-llm: setup ## Ask a real small model on the CPU, end to end; the first time builds its server (ten minutes).
 	@$(PYTEST) -m llm tests/llm

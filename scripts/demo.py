@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.local_model import serving
+from scripts.local_model import serving, settings_for
 
 RAGSTONE = Path(sys.executable).with_name("ragstone")
 LOCAL = "qwen"
@@ -36,7 +36,10 @@ def main() -> int:
         print(f"demo: there is no folder {folder}; name one that exists, as in: make demo DOCS=path", file=sys.stderr)
         return 1
     with contextlib.ExitStack() as stack:
-        settings = _local(stack.enter_context(serving(LOCAL))) if arguments.llm else {}
+        settings = {}
+        if arguments.llm:
+            settings = settings_for(LOCAL, stack.enter_context(serving(LOCAL)))
+            settings["RAGSTONE__ANSWER__MAX_OUTPUT_TOKENS"] = "128"
         data = stack.enter_context(tempfile.TemporaryDirectory(prefix="ragstone-demo-"))
         address = stack.enter_context(_server(Path(data), settings))
         _say(f"ingesting {folder}")
@@ -73,18 +76,6 @@ def _server(data: Path, settings: dict[str, str]) -> Iterator[str]:
         server.wait(60)
         server.stdout.close()
         log.close()
-
-
-def _local(url: str) -> dict[str, str]:
-    """Settings with which the model behind the URL answers."""
-    deployment = f'{{ provider = "openai_compatible", model = "{LOCAL}", url = "{url}" }}'
-    return {
-        "RAGSTONE__GENERATOR__USE": "routes",
-        "RAGSTONE__ROUTES__DEFAULT__DEPLOYMENTS": f"[{deployment}]",
-        "RAGSTONE__ROUTES__DEFAULT__FIRST_TOKEN_SECONDS": "120",
-        "RAGSTONE__ANSWER__CONTEXT_TOKENS": "600",
-        "RAGSTONE__ANSWER__MAX_OUTPUT_TOKENS": "128",
-    }
 
 
 def _own_questions() -> Iterator[str]:

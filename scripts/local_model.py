@@ -68,6 +68,17 @@ def main() -> int:
     return 0
 
 
+def settings_for(name: str, url: str) -> dict[str, str]:
+    """Environment of a Ragstone server that answers by this model behind this URL, at the pace of a CPU."""
+    deployment = f'{{ provider = "openai_compatible", model = "{name}", url = "{url}" }}'
+    return {
+        "RAGSTONE__GENERATOR__USE": "routes",
+        "RAGSTONE__ROUTES__DEFAULT__DEPLOYMENTS": f"[{deployment}]",
+        "RAGSTONE__ROUTES__DEFAULT__FIRST_TOKEN_SECONDS": "120",
+        "RAGSTONE__ANSWER__CONTEXT_TOKENS": "600",
+    }
+
+
 @contextlib.contextmanager
 def serving(name: str, context_tokens: int = 4096) -> Iterator[str]:
     """Get the model and its server ready, serve on a free loopback port, and yield the base URL."""

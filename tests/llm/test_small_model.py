@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ragstone import AttemptStarted, Client, Completed, Delta, Event, Evidence, NewDocument
-from scripts.local_model import MODELS, serving
+from scripts.local_model import MODELS, serving, settings_for
 from tests.served import Served
 
 pytestmark = pytest.mark.llm
@@ -16,13 +16,7 @@ HANDBOOK = Path(__file__).parent.parent.parent / "handbook" / "documents"
 @pytest.fixture(scope="module", params=sorted(MODELS))
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with serving(request.param) as url:
-        deployment = f'{{ provider = "openai_compatible", model = "{request.param}", url = "{url}" }}'
-        settings = {
-            "RAGSTONE__GENERATOR__USE": "routes",
-            "RAGSTONE__ROUTES__DEFAULT__DEPLOYMENTS": f"[{deployment}]",
-            "RAGSTONE__ROUTES__DEFAULT__FIRST_TOKEN_SECONDS": "120",
-            "RAGSTONE__ANSWER__CONTEXT_TOKENS": "600",
-        }
+        settings = settings_for(request.param, url)
         with Served(tmp_path_factory.mktemp("llm") / "data", **settings) as served, served.client() as client:
             files = sorted(HANDBOOK.iterdir())
             sent = (NewDocument(document=f.name, content=f.read_bytes(), filename=f.name) for f in files)
