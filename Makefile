@@ -8,6 +8,8 @@ DOCS ?= handbook/documents
 SEED ?= 0
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where images forbid to keep compiled modules, every process would compile all of them again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-llm faults lint types format protos protos-check requirements bench bench-generate eval clean
@@ -38,13 +40,14 @@ demo: setup ## Serve, ingest a handbook, ask four questions. DOCS=path: your own
 	@$(BIN)/python -m scripts.demo $(DOCS) $(if $(LLM),--llm $(LLM))
 
 test: setup ## Run every test.
-	@$(PYTEST) -n 3 --dist loadfile -m "not faults and not llm"
+	@$(PYTEST) -n 2 --dist loadfile -m "not faults and not llm"
 
 test-llm: setup ## Ask a real small model on the CPU, end to end; the first time builds its server (ten minutes).
 	@$(PYTEST) -m llm tests/llm
 
-faults: setup ## Run the long fault suite: 200 kills at random instants. SEED=n replays one.
+faults: setup ## Run the long suite: 200 kills, 1,000 faults of providers, every real file. SEED=n replays one.
 	@RAGSTONE_FAULT_SEED=$(SEED) $(PYTEST) -m faults
+	@RAGSTONE_ALL_FILES=1 $(PYTEST) tests/unit/plugins/documents/test_real_files.py
 
 lint: setup ## Check style, imports between rooms, types, and the contract.
 	@$(BIN)/ruff check .
