@@ -79,8 +79,7 @@ def test_a_stranger_copies_the_template_installs_it_and_sees_it_rerank(checkout:
     assert "reranker = overlap" in shell(check, checkout)
     with served(checkout, serve) as address, Client(address) as client:
         rows = json.loads(shell(f"{plugins} --json --server {address}", checkout))["plugins"]
-        mine = next(row for row in rows if row["name"] == "overlap")
-        assert mine["kind"] == "reranker"
+        mine = next(row for row in rows if (row["kind"], row["name"]) == ("reranker", "overlap"))
         assert mine["selected"] is True
         assert mine["distribution"] == "ragstone-plugin-overlap"
 

@@ -26,6 +26,7 @@ from ragstone.events import (
     Stage,
     Started,
 )
+from ragstone.grounding import GroundedSentence, Grounding
 from ragstone.passages import (
     Abstention,
     Answer,
@@ -61,6 +62,8 @@ __all__ = [
     "Evidence",
     "FailedPrecondition",
     "FinishReason",
+    "GroundedSentence",
+    "Grounding",
     "Heartbeat",
     "InternalError",
     "InvalidArgument",

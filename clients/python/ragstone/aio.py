@@ -12,6 +12,7 @@ from ragstone.channel import call_metadata, channel_options, deadline
 from ragstone.documents import Acknowledgement, Document, NewDocument, Written, document_from, written_from
 from ragstone.errors import from_rpc
 from ragstone.events import AnswerBuilder, Event, event_from
+from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import AsyncUpload
 from ragstone.metadata import Metadata
 from ragstone.passages import Answer, MidStream, Passages, Turn, degraded_from, passage_from
@@ -165,6 +166,17 @@ class AsyncClient:
         passages.watermark = response.watermark
         passages.degraded = tuple(degraded_from(degraded) for degraded in response.degraded)
         return passages
+
+    async def check_grounding(
+        self, text: str, passages: Sequence[str], *, collection: str = "default", timeout: float | None = None
+    ) -> Grounding:
+        """Whether the passages support the text, sentence by sentence; `[2]` in it names the second passage."""
+        request = grounding_request(text, passages, collection)
+        with _typed_errors():
+            response = await self._queries.CheckGrounding(
+                request, timeout=deadline("CheckGrounding", timeout), metadata=self._metadata
+            )
+        return grounding_from(text, response)
 
     async def ingest(
         self, documents: Iterable[NewDocument] | AsyncIterable[NewDocument], *, timeout: float | None = None

@@ -8,6 +8,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SECONDS = {
     "Query": 300.0,
     "Retrieve": 60.0,
+    "CheckGrounding": 60.0,
     "UpsertDocument": 900.0,
     "DeleteDocument": 60.0,
     "GetDocument": 30.0,
@@ -15,7 +16,7 @@ _SECONDS = {
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
-    "QueryService": ("Retrieve",),
+    "QueryService": ("Retrieve", "CheckGrounding"),
     "IngestService": ("UpsertDocument", "GetDocument", "ListDocuments"),
     "AdminService": (
         "GetCollection",

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ragstone_plugins.extractive.sentences import plain, split_sentences
+from ragstone_plugins.extractive.sentences import plain
 from ragstone_plugins.extractive.tables import Row, is_delimiter, is_row, read_rows
+from ragstone_server.spi.sentences import split_sentences
 
 _FENCE = re.compile(r"^\s{0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")

@@ -11,6 +11,7 @@ from ragstone_server.app.routes import open_routes
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
+    open_grounding_check,
     open_ingest_stages,
     open_retrieve_stages,
     open_router,
@@ -19,6 +20,7 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
@@ -100,6 +102,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
                 generate,
                 configuration.answer,
             ),
+            check_grounding=CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score),
             registry=registry,
             routes=routes,
             clock=clock,

@@ -10,7 +10,13 @@ from ragstone_server.config.errors import ConfigurationInvalid, Problem
 from ragstone_server.config.source import Tree, load
 from ragstone_server.config.validation import validated
 from ragstone_server.indexing.settings import IndexingSettings
-from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, PromptSettings, RetrievalSettings
+from ragstone_server.pipelines.settings import (
+    AnswerSettings,
+    GroundingSettings,
+    IngestSettings,
+    PromptSettings,
+    RetrievalSettings,
+)
 from ragstone_server.registry.registry import Selection
 from ragstone_server.routing.route import DEFAULT_ROUTE
 from ragstone_server.routing.settings import RouteSettings
@@ -31,6 +37,7 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "context_filter": "evidence",
     "router": "features",
     "generator": "extractive",
+    "grounding_check": "overlap",
     "catalog": "sqlite",
 }
 
@@ -45,6 +52,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
     "retrieval": RetrievalSettings,
     "answer": AnswerSettings,
     "prompt": PromptSettings,
+    "grounding": GroundingSettings,
     "indexing": IndexingSettings,
 }
 
@@ -58,6 +66,7 @@ class Configuration:
     ingest: IngestSettings
     retrieval: RetrievalSettings
     answer: AnswerSettings
+    grounding: GroundingSettings
     prompt: PromptSettings
     indexing: IndexingSettings
     selections: Mapping[str, Selection]

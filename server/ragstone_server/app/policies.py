@@ -11,6 +11,7 @@ from ragstone_server.spi.kinds import (
     EMBEDDER,
     FUSER,
     GENERATOR,
+    GROUNDING_CHECK,
     LEXICAL_INDEX,
     PARSER,
     RERANKER,
@@ -25,7 +26,9 @@ SKIPPABLE = frozenset(
 )
 """Without these an answer is worse, but an answer; unless the operator says `on_failure = "fail"`."""
 
-REPLACEABLE = frozenset({REWRITER.name, FUSER.name, RERANKER.name, CONTEXT_FILTER.name, ROUTER.name, GENERATOR.name})
+REPLACEABLE = frozenset(
+    kind.name for kind in (REWRITER, FUSER, RERANKER, CONTEXT_FILTER, ROUTER, GENERATOR, GROUNDING_CHECK)
+)
 """Another provider of the kind may take over in the middle of a request."""
 
 ALL = frozenset(StagePolicy.model_fields)
@@ -43,6 +46,7 @@ POLICY_KEYS: Mapping[str, frozenset[str]] = {
     ROUTER.name: ALL,
     # What was streamed cannot be taken back quietly: a further attempt is a declared one, of another generator.
     GENERATOR.name: ALL - {"retries"},
+    GROUNDING_CHECK.name: ALL,
     CATALOG.name: NONE,
 }
 """What `Governor` applies, by kind. Anything else would be read and have no effect, and is refused."""

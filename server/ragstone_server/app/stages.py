@@ -11,11 +11,13 @@ from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retrie
 from ragstone_server.registry.registry import Registry
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
+from ragstone_server.spi.grounding_check import GroundingRequest, Support
 from ragstone_server.spi.kinds import (
     CHUNKER,
     CONTEXT_FILTER,
     EMBEDDER,
     FUSER,
+    GROUNDING_CHECK,
     LEXICAL_INDEX,
     PARSER,
     RERANKER,
@@ -84,6 +86,11 @@ async def open_retrieve_stages(governor: Governor) -> RetrieveStages:
 async def open_router(governor: Governor) -> Stage[RouteRequest, Outcome[RouteChoice]]:
     """What chooses the route of models."""
     return await governor.govern(ROUTER, await governor.registry.open(ROUTER), "router")
+
+
+async def open_grounding_check(governor: Governor) -> Stage[GroundingRequest, Outcome[tuple[Support, ...]]]:
+    """What judges whether passages support a text."""
+    return await governor.govern(GROUNDING_CHECK, await governor.registry.open(GROUNDING_CHECK), "grounding_check")
 
 
 async def open_context_filter(governor: Governor) -> Stage[ContextFilterRequest, Outcome[FilteredContext]]:

@@ -20,7 +20,8 @@ WIDEST = 32
 _DASH = r" ?[-\u2010-\u2015\u2212] ?"
 _COMMA = r" ?[,;\uff0c\u3001] ?"
 _ITEM = rf"\^?\d+(?:{_DASH}\^?\d+)?"
-_MARKER = re.compile(rf"( ?)\[(?=[^\]]{{1,{LONGEST - 2}}}\])({_ITEM}(?:{_COMMA}{_ITEM})*)\]")
+MARKER = re.compile(rf"( ?)\[(?=[^\]]{{1,{LONGEST - 2}}}\])({_ITEM}(?:{_COMMA}{_ITEM})*)\]")
+"""With the space before it, and what stands between its brackets."""
 _BEGUN = re.compile(rf"\[(?:{_ITEM}{_COMMA})*\^?(?:\d+ ?(?:{_DASH.removeprefix(' ?')}\^?(?:\d+ ?)?)?)?")
 """What a marker can begin with."""
 _PARTS = re.compile(rf"(\d+)(?:{_DASH}\^?(\d+))?")
@@ -63,11 +64,11 @@ class CitationChecker:
 
     def _emit(self, text: str) -> Iterator[Delta | Citation]:
         begin = 0
-        for marker in _MARKER.finditer(text):
+        for marker in MARKER.finditer(text):
             yield from self._say(text[begin : marker.start()])
             begin = marker.end()
             space, cited = marker[1], len(self.citations)
-            for number in dict.fromkeys(chain.from_iterable(map(_numbers, _PARTS.finditer(marker[2])))):
+            for number in dict.fromkeys(numbers_of(marker)):
                 passage = self._passages.get(number)
                 if passage is None:
                     self.invalid += 1
@@ -111,6 +112,11 @@ def _begun(text: str) -> int | None:
     """Where the marker begins that further text may complete."""
     opening = text.rfind("[", max(0, len(text) - LONGEST + 1))
     return opening if opening >= 0 and _BEGUN.fullmatch(text, opening) else None
+
+
+def numbers_of(marker: re.Match[str]) -> Iterator[int]:
+    """The numbers of a `MARKER`, in its order; -1 for a range that is none."""
+    return chain.from_iterable(map(_numbers, _PARTS.finditer(marker[2])))
 
 
 def _numbers(part: re.Match[str]) -> range:

@@ -48,6 +48,14 @@ class AnswerSettings(Settings):
     )
 
 
+class GroundingSettings(Settings):
+    """When a sentence counts as supported."""
+
+    min_score: float = Field(
+        default=0.6, ge=0, le=1, description="Score of the grounding check from which on a sentence is supported."
+    )
+
+
 class PromptSettings(Settings):
     """What prompts say in every collection, whatever the template."""
 

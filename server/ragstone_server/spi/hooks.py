@@ -14,6 +14,7 @@ from ragstone_server.spi.context_filter import ContextFilter
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.fuser import Fuser
 from ragstone_server.spi.generator import Generator
+from ragstone_server.spi.grounding_check import GroundingCheck
 from ragstone_server.spi.lexical_index import LexicalIndex
 from ragstone_server.spi.parser import Parser
 from ragstone_server.spi.provider import Provider
@@ -92,6 +93,12 @@ def ragstone_routers() -> Iterable[Provider[Router, Any]]:
 @hookspec
 def ragstone_generators() -> Iterable[Provider[Generator, Any]]:
     """Offer generators: the answer, piece by piece."""
+    return ()
+
+
+@hookspec
+def ragstone_grounding_checks() -> Iterable[Provider[GroundingCheck, Any]]:
+    """Offer grounding checks: whether passages support what is said."""
     return ()
 
 

@@ -9,6 +9,7 @@ from ragstone_server.spi.context_filter import ContextFilter
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.fuser import Fuser
 from ragstone_server.spi.generator import Generator
+from ragstone_server.spi.grounding_check import GroundingCheck
 from ragstone_server.spi.lexical_index import LexicalIndex
 from ragstone_server.spi.parser import Parser
 from ragstone_server.spi.reranker import Reranker
@@ -50,6 +51,7 @@ RERANKER: Kind[Reranker] = Kind("reranker", "puts passages in a better order", o
 CONTEXT_FILTER: Kind[ContextFilter] = Kind("context_filter", "takes out what should not reach the prompt")
 ROUTER: Kind[Router] = Kind("router", "chooses the route of models that answers")
 GENERATOR: Kind[Generator] = Kind("generator", "writes the answer")
+GROUNDING_CHECK: Kind[GroundingCheck] = Kind("grounding_check", "judges whether passages support what is said")
 CATALOG: Kind[CatalogStore] = Kind("catalog", "keeps documents, versions and the change log")
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -64,5 +66,6 @@ KINDS: tuple[Kind[Any], ...] = (
     CONTEXT_FILTER,
     ROUTER,
     GENERATOR,
+    GROUNDING_CHECK,
     CATALOG,
 )

@@ -843,3 +843,117 @@ class RetrieveResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetrieveResponse: _TypeAlias = RetrieveResponse  # noqa: Y015
+
+@_typing.final
+class CheckGroundingRequest(_message.Message):
+    """A text, and what it may rest on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    PASSAGES_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Resource name of the collection on whose behalf it is asked. Empty: `tenants/default/collections/default`."""
+    text: _builtins.str
+    """What is said. A marker such as `[2]` names the second passage; a sentence that has markers is judged by those passages
+    alone, any other by all of them.
+    """
+    @_builtins.property
+    def passages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The passages, in the order of their numbers. From 1 to 64."""
+
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        text: _builtins.str = ...,
+        passages: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "passages", b"passages", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckGroundingRequest: _TypeAlias = CheckGroundingRequest  # noqa: Y015
+
+@_typing.final
+class CheckGroundingResponse(_message.Message):
+    """How well the passages support the text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENTENCES_FIELD_NUMBER: _builtins.int
+    SUPPORTED_SHARE_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
+    DEGRADED_FIELD_NUMBER: _builtins.int
+    supported_share: _builtins.float
+    """Share of the sentences that are supported, 0 to 1; 1 where there are none."""
+    min_score: _builtins.float
+    """From this score on, a sentence is supported: `grounding.min_score` of the server."""
+    @_builtins.property
+    def sentences(self) -> _containers.RepeatedCompositeFieldContainer[Global___GroundedSentence]:
+        """Every sentence that has a word, in the order of the text."""
+
+    @_builtins.property
+    def degraded(self) -> _containers.RepeatedCompositeFieldContainer[Global___Degraded]:
+        """A check that was replaced."""
+
+    def __init__(
+        self,
+        *,
+        sentences: _abc.Iterable[Global___GroundedSentence] | None = ...,
+        supported_share: _builtins.float = ...,
+        min_score: _builtins.float = ...,
+        degraded: _abc.Iterable[Global___Degraded] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "min_score", b"min_score", "sentences", b"sentences", "supported_share", b"supported_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckGroundingResponse: _TypeAlias = CheckGroundingResponse  # noqa: Y015
+
+@_typing.final
+class GroundedSentence(_message.Message):
+    """One sentence of a text, and its support."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANGE_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    SUPPORTED_FIELD_NUMBER: _builtins.int
+    PASSAGE_FIELD_NUMBER: _builtins.int
+    CITED_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """0: no passage has anything of it; 1: it is there as it stands."""
+    supported: _builtins.bool
+    """Whether the score is at least `min_score`."""
+    passage: _builtins.int
+    """Number of the passage that supports it best, counted from 1; 0 where none has anything of it."""
+    @_builtins.property
+    def range(self) -> _evidence_pb2.ByteRange:
+        """Its part of the text, in bytes of UTF-8, without the markers at its ends."""
+
+    @_builtins.property
+    def cited(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of its markers that name passages, each once."""
+
+    def __init__(
+        self,
+        *,
+        range: _evidence_pb2.ByteRange | None = ...,
+        score: _builtins.float = ...,
+        supported: _builtins.bool = ...,
+        passage: _builtins.int = ...,
+        cited: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cited", b"cited", "passage", b"passage", "range", b"range", "score", b"score", "supported", b"supported"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroundedSentence: _TypeAlias = GroundedSentence  # noqa: Y015

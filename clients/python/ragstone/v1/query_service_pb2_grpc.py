@@ -45,6 +45,11 @@ class QueryServiceStub:
                 request_serializer=ragstone_dot_v1_dot_query__service__pb2.RetrieveRequest.SerializeToString,
                 response_deserializer=ragstone_dot_v1_dot_query__service__pb2.RetrieveResponse.FromString,
                 _registered_method=True)
+        self.CheckGrounding = channel.unary_unary(
+                '/ragstone.v1.QueryService/CheckGrounding',
+                request_serializer=ragstone_dot_v1_dot_query__service__pb2.CheckGroundingRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_query__service__pb2.CheckGroundingResponse.FromString,
+                _registered_method=True)
 
 
 class QueryServiceServicer:
@@ -66,6 +71,13 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckGrounding(self, request, context):
+        """Judges how well passages support a text, sentence by sentence: any text, and any passages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +90,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.Retrieve,
                     request_deserializer=ragstone_dot_v1_dot_query__service__pb2.RetrieveRequest.FromString,
                     response_serializer=ragstone_dot_v1_dot_query__service__pb2.RetrieveResponse.SerializeToString,
+            ),
+            'CheckGrounding': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckGrounding,
+                    request_deserializer=ragstone_dot_v1_dot_query__service__pb2.CheckGroundingRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_query__service__pb2.CheckGroundingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +152,33 @@ class QueryService:
             '/ragstone.v1.QueryService/Retrieve',
             ragstone_dot_v1_dot_query__service__pb2.RetrieveRequest.SerializeToString,
             ragstone_dot_v1_dot_query__service__pb2.RetrieveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckGrounding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.QueryService/CheckGrounding',
+            ragstone_dot_v1_dot_query__service__pb2.CheckGroundingRequest.SerializeToString,
+            ragstone_dot_v1_dot_query__service__pb2.CheckGroundingResponse.FromString,
             options,
             channel_credentials,
             insecure,

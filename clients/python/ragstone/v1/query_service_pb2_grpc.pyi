@@ -39,6 +39,8 @@ class QueryServiceStub:
     """
     Retrieve: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.RetrieveRequest, _query_service_pb2.RetrieveResponse]
     """Finds the passages for a question, without an answer."""
+    CheckGrounding: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.CheckGroundingRequest, _query_service_pb2.CheckGroundingResponse]
+    """Judges how well passages support a text, sentence by sentence: any text, and any passages."""
 
 @_typing.type_check_only
 class QueryServiceAsyncStub(QueryServiceStub):
@@ -51,6 +53,8 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """
     Retrieve: _aio.UnaryUnaryMultiCallable[_query_service_pb2.RetrieveRequest, _query_service_pb2.RetrieveResponse]  # type: ignore[assignment]
     """Finds the passages for a question, without an answer."""
+    CheckGrounding: _aio.UnaryUnaryMultiCallable[_query_service_pb2.CheckGroundingRequest, _query_service_pb2.CheckGroundingResponse]  # type: ignore[assignment]
+    """Judges how well passages support a text, sentence by sentence: any text, and any passages."""
 
 class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Questions and evidence."""
@@ -72,5 +76,13 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.RetrieveResponse, _abc.Awaitable[_query_service_pb2.RetrieveResponse]]:
         """Finds the passages for a question, without an answer."""
+
+    @_abc_1.abstractmethod
+    def CheckGrounding(
+        self,
+        request: _query_service_pb2.CheckGroundingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.CheckGroundingResponse, _abc.Awaitable[_query_service_pb2.CheckGroundingResponse]]:
+        """Judges how well passages support a text, sentence by sentence: any text, and any passages."""
 
 def add_QueryServiceServicer_to_server(servicer: QueryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
@@ -22,6 +23,7 @@ class Backend:
     ingest: IngestDocument
     retrieve: Retrieve
     answer: AnswerQuestion
+    check_grounding: CheckGrounding
     registry: Registry
     routes: Routes
     clock: Clock

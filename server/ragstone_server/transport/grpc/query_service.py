@@ -10,8 +10,17 @@ from pydantic import BaseModel
 from ragstone.v1 import query_service_pb2, query_service_pb2_grpc
 from ragstone_server.observe.logs import request_id
 from ragstone_server.pipelines.retrieve import RetrieveRequest
+from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.kinds import KINDS
-from ragstone_server.transport.convert.queries import degraded_to, event_to, passage_to, query_from, retrieve_from
+from ragstone_server.transport.convert.grounding import grounding_to
+from ragstone_server.transport.convert.queries import (
+    collection_name,
+    degraded_to,
+    event_to,
+    passage_to,
+    query_from,
+    retrieve_from,
+)
 from ragstone_server.transport.grpc.backend import Backend
 from ragstone_server.transport.grpc.calls import deadline_of
 from ragstone_server.transport.grpc.identity import DEVELOPER
@@ -52,6 +61,18 @@ class QueryServicer(query_service_pb2_grpc.QueryServiceServicer):
             watermark=str(found.watermark),
             degraded=[degraded_to(degradation) for degradation in found.degradations],
         )
+
+    async def CheckGrounding(  # noqa: N802 - the contract's name
+        self, request: query_service_pb2.CheckGroundingRequest, context: Context
+    ) -> query_service_pb2.CheckGroundingResponse:
+        """Judge how well passages support a text."""
+        asked = RequestContext(
+            request_id=request_id.get(),
+            caller=DEVELOPER,
+            collection=collection_name(request.collection),
+            deadline=deadline_of(context, self._backend.clock),
+        )
+        return grounding_to(await self._backend.check_grounding(asked, request.text, tuple(request.passages)))
 
     def _retrieve(self, search: query_service_pb2.Search, context: Context) -> RetrieveRequest:
         return retrieve_from(

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone_plugins.extractive.sentences import plain, split_sentences, unmarked
+from ragstone_plugins.extractive.sentences import plain, unmarked
 from ragstone_server.pipelines.citations import CitationChecker
+from ragstone_server.spi.sentences import split_sentences
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The grounding check `overlap`: shared words and alike vectors, sentence by sentence."""

@@ -1,0 +1,26 @@
+"""Grounding checks, on their way in and out."""
+
+from ragstone.v1 import evidence_pb2, query_service_pb2
+from ragstone_server.pipelines.grounding import GroundedSentence, Grounding
+from ragstone_server.transport.convert.queries import degraded_to
+
+
+def grounding_to(grounding: Grounding) -> query_service_pb2.CheckGroundingResponse:
+    """What the check found."""
+    return query_service_pb2.CheckGroundingResponse(
+        sentences=[_sentence(each) for each in grounding.sentences],
+        supported_share=grounding.share,
+        min_score=grounding.min_score,
+        degraded=[] if grounding.degradation is None else [degraded_to(grounding.degradation)],
+    )
+
+
+def _sentence(grounded: GroundedSentence) -> query_service_pb2.GroundedSentence:
+    span, passage = grounded.sentence.range, grounded.support.passage
+    return query_service_pb2.GroundedSentence(
+        range=evidence_pb2.ByteRange(start=span.start, end=span.end),
+        score=grounded.support.score,
+        supported=grounded.supported,
+        passage=0 if passage is None else passage + 1,
+        cited=grounded.sentence.cited,
+    )
