@@ -1,8 +1,8 @@
 """Grounding checks, on their way in and out."""
 
-from ragstone.v1 import evidence_pb2, query_service_pb2
+from ragstone.v1 import query_service_pb2
 from ragstone_server.pipelines.grounding import GroundedSentence, Grounding
-from ragstone_server.transport.convert.queries import degraded_to
+from ragstone_server.transport.convert.queries import degraded_to, range_to
 
 
 def grounding_to(grounding: Grounding) -> query_service_pb2.CheckGroundingResponse:
@@ -16,9 +16,9 @@ def grounding_to(grounding: Grounding) -> query_service_pb2.CheckGroundingRespon
 
 
 def _sentence(grounded: GroundedSentence) -> query_service_pb2.GroundedSentence:
-    span, passage = grounded.sentence.range, grounded.support.passage
+    passage = grounded.support.passage
     return query_service_pb2.GroundedSentence(
-        range=evidence_pb2.ByteRange(start=span.start, end=span.end),
+        range=range_to(grounded.sentence.range),
         score=grounded.support.score,
         supported=grounded.supported,
         passage=0 if passage is None else passage + 1,

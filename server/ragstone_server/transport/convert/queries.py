@@ -100,7 +100,7 @@ def passage_to(collection: CollectionName, rank: int, scored: ScoredPassage) -> 
         page=passage.page,
         headings=passage.headings,
         text=passage.text,
-        range=_range(passage.range),
+        range=range_to(passage.range),
         version=passage.version,
         score=scored.score,
         scores=dict(scored.scores),
@@ -186,7 +186,7 @@ def _usage(usage: Usage) -> query_service_pb2.Usage:
 def _packed(collection: CollectionName, packed: NumberedPassage) -> evidence_pb2.Passage:
     wire = passage_to(collection, packed.number, packed.scored)
     wire.text = packed.text
-    wire.range.CopyFrom(_range(packed.range))
+    wire.range.CopyFrom(range_to(packed.range))
     return wire
 
 
@@ -196,13 +196,14 @@ def _citation(citation: events.Citation) -> query_service_pb2.Citation:
         number=citation.number,
         chunk=passage.passage_id,
         document=passage.document,
-        range=_range(citation.range),
+        range=range_to(citation.range),
         version=passage.version,
-        source=_range(citation.passage.range),
+        source=range_to(citation.passage.range),
     )
 
 
-def _range(span: ByteRange) -> evidence_pb2.ByteRange:
+def range_to(span: ByteRange) -> evidence_pb2.ByteRange:
+    """A part of a text."""
     return evidence_pb2.ByteRange(start=span.start, end=span.end)
 
 
