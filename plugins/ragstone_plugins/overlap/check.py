@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 
@@ -85,10 +86,11 @@ def _matches(claims: Sequence[Claim], passages: Sequence[str]) -> list[list[_Mat
     """The shortlist of each claim."""
     windows = _windows(passages)
     places: Mapping[str, list[int]] = defaultdict(list)
+    whole: Mapping[int, set[str]] = defaultdict(set)
     for place, window in enumerate(windows):
+        whole[window.passage] |= window.words
         for word in window.words:
             places[word].append(place)
-    whole = [parts_of(passage).words for passage in passages]
     return [_shortlist(claim, windows, places, whole) for claim in claims]
 
 
@@ -108,7 +110,7 @@ def _windows(passages: Sequence[str]) -> list[_Window]:
 
 
 def _shortlist(
-    claim: Claim, windows: list[_Window], places: Mapping[str, list[int]], whole: list[frozenset[str]]
+    claim: Claim, windows: list[_Window], places: Mapping[str, list[int]], whole: Mapping[int, AbstractSet[str]]
 ) -> list[_Match]:
     parts = parts_of(claim.text)
     cited = frozenset(claim.cited)
@@ -122,7 +124,7 @@ def _shortlist(
     return sorted(found, key=lambda match: -match.score(1.0))[:SHORTLIST]
 
 
-def _match(claim: Parts, window: _Window, passage: frozenset[str]) -> _Match:
+def _match(claim: Parts, window: _Window, passage: AbstractSet[str]) -> _Match:
     """Names may stand anywhere in the passage, for sentences go on with pronouns; numbers are said where they belong."""
     shared = len(claim.words & (window.words | (claim.names & passage))) / len(claim.words)
     limit = 1.0

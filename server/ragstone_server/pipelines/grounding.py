@@ -1,8 +1,10 @@
 """How well passages support a text, sentence by sentence."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from ragstone_server.pipelines.citations import MARKER, numbers_of
 from ragstone_server.spi.context import RequestContext
@@ -76,11 +78,13 @@ class CheckGrounding:
 def sentences_of(text: str, passages: int) -> Iterator[Sentence]:
     """The sentences that have a word, each with the markers in it or right behind it; a number beyond `passages` names none."""
     markers = list(MARKER.finditer(text))
+    places = [marker.start() for marker in markers]
     bare = MARKER.sub(lambda marker: " " * len(marker[0]), text)
     spans = list(_spans(bare))
     starts = [start for start, _ in spans] + [len(text) + 1]
     for (start, end), following in zip(spans, starts[1:], strict=True):
-        cited = (number for marker in markers if start <= marker.start() < following for number in numbers_of(marker))
+        own = markers[bisect_left(places, start) : bisect_left(places, following)]
+        cited = chain.from_iterable(map(numbers_of, own))
         yield Sentence(
             range=ByteRange(start=len(text[:start].encode()), end=len(text[:end].encode())),
             text=" ".join(bare[start:end].split()),
