@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_plugins.extractive.features import Candidate, describe
+from ragstone_plugins.extractive.plain_text import unmarked
 from ragstone_plugins.extractive.question import Question
 from ragstone_plugins.extractive.reading import Source, read
 from ragstone_plugins.extractive.scoring import Array, Calibration, columns_of, shortlist
 from ragstone_plugins.extractive.selection import same_statement, select
-from ragstone_plugins.extractive.sentences import unmarked
 from ragstone_plugins.extractive.settings import ExtractiveOptions, ExtractiveSettings
 from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 from ragstone_server.spi.generator import (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ragstone_plugins.extractive.sentences import plain
+from ragstone_plugins.extractive.plain_text import plain
 from ragstone_plugins.extractive.tables import Row, is_delimiter, is_row, read_rows
 from ragstone_server.spi.sentences import split_sentences
 
