@@ -94,7 +94,7 @@ def _main_has_the_contract() -> bool:
 @pytest.mark.parametrize(
     ("was", "becomes"),
     [
-        ("  // Name of the model that answers next.\n  string next_model = 2;\n", ""),
+        ("  string next_model = 2;\n", ""),
         ("string next_model = 2;", "string following_model = 2;"),
         ("string next_model = 2;", "string next_model = 3;"),
         ("string next_model = 2;", "bytes next_model = 2;"),

@@ -1,10 +1,13 @@
 """Texts are judged against passages, over the wire."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ragstone import AsyncClient, Client, InvalidArgument
+from ragstone import Abstention, AsyncClient, AttemptDiscarded, Client, Completed, InvalidArgument
+from tests.providers.faulty import Answer, FaultyProvider
 from tests.served import Served
 
 PASSAGES = (
@@ -55,3 +58,57 @@ def test_the_most_that_may_be_asked_is_answered(client: Client) -> None:
     grounding = client.check_grounding(passage, [passage] * 64)
     assert len(grounding.sentences) > 140
     assert grounding.supported_share > 0.99
+
+
+def answered(text: str) -> Answer:
+    """What the model says, in its tokens."""
+    return Answer(tokens=tuple(re.findall(r"\s*\S+", text)), usage=(50, 7))
+
+
+def served_by(provider: FaultyProvider, data: Path, **settings: str) -> Served:
+    """A server whose only model is the provider's."""
+    deployment = f'{{ provider = "openai_compatible", model = "m", url = "{provider.url}", api_key = "env:KEY" }}'
+    return Served(
+        data,
+        KEY="sk-of-the-test",
+        RAGSTONE__GENERATOR__USE="routes",
+        RAGSTONE__ROUTES__DEFAULT__DEPLOYMENTS=f"[{deployment}]",
+        **settings,
+    )
+
+
+async def test_an_answer_tells_what_supports_it(tmp_path: Path) -> None:
+    said = "The harbour of Nordvik was opened in 1911. It takes 45 ships a day [1]."
+    async with FaultyProvider(always=answered(said)) as provider:
+        with served_by(provider, tmp_path / "data") as served:
+            async with AsyncClient(served.address) as client:
+                await client.upsert_document("harbour", text=PASSAGES[0])
+                answer = await client.ask("When was the harbour opened?", min_watermark="session")
+    assert answer.grounding is not None
+    assert [(each.text, each.supported) for each in answer.grounding.sentences] == [
+        ("The harbour of Nordvik was opened in 1911.", True),
+        ("It takes 45 ships a day [1].", False),
+    ]
+    attributed = answer.citations[0]
+    assert (attributed.attributed, attributed.number, attributed.document) == (True, 1, "harbour")
+    assert (
+        answer.text.encode()[attributed.start : attributed.end].decode() == "The harbour of Nordvik was opened in 1911."
+    )
+
+
+async def test_an_unsupported_answer_becomes_an_abstention_with_its_evidence(tmp_path: Path) -> None:
+    async with FaultyProvider(always=answered("It was built by Vikings in 870 [1].")) as provider:
+        with served_by(provider, tmp_path / "data", RAGSTONE__GROUNDING__ON_UNSUPPORTED="abstain") as served:
+            async with AsyncClient(served.address) as client:
+                await client.upsert_document("harbour", text=PASSAGES[0])
+                events = [
+                    event async for event in client.query("Who built the harbour of Nordvik?", min_watermark="session")
+                ]
+                answer = await client.ask("Who built the harbour of Nordvik?")
+    void, end = events[-2:]
+    assert isinstance(void, AttemptDiscarded)
+    assert void.next_model == ""
+    assert isinstance(end, Completed)
+    assert end.text == ""
+    assert answer.abstention is Abstention.LOW_GROUNDING
+    assert [passage.document for passage in answer.passages] == ["harbour"]

@@ -1,6 +1,7 @@
 """Client of Ragstone: questions answered from documents, streamed, with checked citations."""
 
 from ragstone.aio import AsyncClient
+from ragstone.answers import Answer
 from ragstone.client import Client
 from ragstone.documents import Acknowledgement, Document, NewDocument, Outcome, Written
 from ragstone.errors import (
@@ -29,7 +30,6 @@ from ragstone.events import (
 from ragstone.grounding import GroundedSentence, Grounding
 from ragstone.passages import (
     Abstention,
-    Answer,
     Attempt,
     Citation,
     Degraded,

@@ -8,6 +8,7 @@ from typing import Any, Self
 import grpc
 
 from ragstone.admin import Admin
+from ragstone.answers import Answer
 from ragstone.channel import call_metadata, channel_options, deadline
 from ragstone.documents import Acknowledgement, Document, NewDocument, Written, document_from, written_from
 from ragstone.errors import from_rpc
@@ -15,7 +16,7 @@ from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
-from ragstone.passages import Answer, MidStream, Passages, Turn, degraded_from, passage_from
+from ragstone.passages import MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.repeating import Repeats
 from ragstone.requests import collection_name, document_name, mid_stream_to, search, upsert
 from ragstone.session import Session

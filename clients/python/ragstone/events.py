@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ragstone.answers import Answer
 from ragstone.errors import InternalError
+from ragstone.grounding import Grounding, answer_grounding_from
 from ragstone.passages import (
     Abstention,
-    Answer,
     Attempt,
     Citation,
     Degraded,
@@ -73,6 +74,7 @@ class AttemptDiscarded:
 
     reason: str
     next_model: str
+    """Empty: none answers in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class Completed:
     """Every call of a model, in order."""
     prompt_version: str = ""
     """Of the prompt template."""
+    grounding: Grounding | None = None
+    """How well the evidence supports the answer; None where it was not judged."""
 
 
 Event: TypeAlias = (
@@ -152,6 +156,7 @@ def _completed(wire: query_service_pb2.Completed) -> Completed:
             for attempt in wire.attempts
         ),
         prompt_version=wire.prompt_version,
+        grounding=answer_grounding_from(wire),
     )
 
 
@@ -187,4 +192,5 @@ class AnswerBuilder:
             watermark=completed.watermark,
             finish_reason=completed.finish_reason,
             degraded=tuple(self._degraded),
+            grounding=completed.grounding,
         )

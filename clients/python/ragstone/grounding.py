@@ -1,6 +1,6 @@
 """How well passages support a text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ragstone.passages import Degraded, degraded_from
@@ -33,7 +33,7 @@ class Grounding:
     """Of the sentences; 1 where there are none."""
     min_score: float
     """From this score on, a sentence is supported."""
-    degraded: tuple[Degraded, ...]
+    degraded: tuple[Degraded, ...] = ()
 
 
 def grounding_request(text: str, passages: Sequence[str], collection: str) -> query_service_pb2.CheckGroundingRequest:
@@ -43,20 +43,35 @@ def grounding_request(text: str, passages: Sequence[str], collection: str) -> qu
 
 def grounding_from(text: str, response: query_service_pb2.CheckGroundingResponse) -> Grounding:
     """The answer to it."""
-    data = text.encode()
     return Grounding(
-        sentences=tuple(
-            GroundedSentence(
-                text=data[each.range.start : each.range.end].decode(),
-                range=(each.range.start, each.range.end),
-                score=each.score,
-                supported=each.supported,
-                passage=each.passage or None,
-                cited=tuple(each.cited),
-            )
-            for each in response.sentences
-        ),
+        sentences=_sentences(text, response.sentences),
         supported_share=response.supported_share,
         min_score=response.min_score,
         degraded=tuple(degraded_from(degraded) for degraded in response.degraded),
+    )
+
+
+def answer_grounding_from(wire: query_service_pb2.Completed) -> Grounding | None:
+    """How well the evidence supports an answer; None where it was not judged."""
+    if not wire.HasField("grounding"):
+        return None
+    return Grounding(
+        sentences=_sentences(wire.answer.text, wire.grounding.sentences),
+        supported_share=wire.grounding.supported_share,
+        min_score=wire.grounding.min_score,
+    )
+
+
+def _sentences(text: str, wire: Iterable[query_service_pb2.GroundedSentence]) -> tuple[GroundedSentence, ...]:
+    data = text.encode()
+    return tuple(
+        GroundedSentence(
+            text=data[each.range.start : each.range.end].decode(),
+            range=(each.range.start, each.range.end),
+            score=each.score,
+            supported=each.supported,
+            passage=each.passage or None,
+            cited=tuple(each.cited),
+        )
+        for each in wire
     )

@@ -1,4 +1,4 @@
-"""Passages, citations and answers."""
+"""Passages, citations, and why answers end."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +14,10 @@ class Abstention(StrEnum):
     UNSPECIFIED = "UNSPECIFIED"
     NO_RELEVANT_CONTENT = "NO_RELEVANT_CONTENT"
     """Nothing in the evidence answers the question."""
+    LOW_GROUNDING = "LOW_GROUNDING"
+    """What was answered is not supported by the evidence, and the server refuses such answers."""
+    NO_PERMITTED_CONTENT = "NO_PERMITTED_CONTENT"
+    """There is nothing that the caller may read: a collection that is empty for it."""
 
 
 class FinishReason(StrEnum):
@@ -107,6 +111,8 @@ class Citation:
     """First byte of what the passage supports, in the answer's text (UTF-8)."""
     end: int
     """Byte after the last."""
+    attributed: bool = False
+    """The model named no passage for this sentence; the grounding check found it, and the text has no marker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,23 +133,6 @@ class Attempt:
     fault: str
     """What went wrong, in a word; empty where it answered."""
     usage: Usage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A whole answer."""
-
-    text: str
-    citations: tuple[Citation, ...]
-    passages: tuple[Passage, ...]
-    """The evidence."""
-    abstention: Abstention | None
-    """None: the question was answered."""
-    usage: Usage
-    watermark: str
-    finish_reason: FinishReason
-    degraded: tuple[Degraded, ...]
-    """Stages that were skipped or replaced on the way to it."""
 
 
 def passage_from(wire: evidence_pb2.Passage) -> Passage:
@@ -175,6 +164,7 @@ def citation_from(wire: query_service_pb2.Citation) -> Citation:
         version=wire.version,
         start=wire.range.start,
         end=wire.range.end,
+        attributed=wire.attributed,
     )
 
 

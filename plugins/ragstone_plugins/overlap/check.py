@@ -6,6 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ragstone_plugins.overlap.words import Parts, parts_of
 from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 from ragstone_server.spi.grounding_check import Claim, GroundingRequest, Support
@@ -68,18 +71,25 @@ class OverlapCheck:
     async def __call__(self, request: GroundingRequest, /) -> tuple[Support, ...]:
         """Score every claim."""
         matches = await self._lane.run(_matches, request.claims, request.passages)
-        texts = {match.window.text: None for found in matches for match in found}
-        texts |= {claim.text: None for claim, found in zip(request.claims, matches, strict=True) if found}
-        if not texts:
-            return (NOTHING,) * len(request.claims)
-        vectors = await self._embedder(EmbedRequest(texts=tuple(texts), purpose=Purpose.PASSAGE))
-        of = dict(zip(texts, vectors, strict=True))
+        texts: dict[str, None] = {}
+        for claim, found in zip(request.claims, matches, strict=True):
+            others = [match.window.text for match in found if match.window.text != claim.text]
+            texts |= dict.fromkeys((claim.text, *others) if others else ())
+        of = {}
+        if texts:
+            vectors = await self._embedder(EmbedRequest(texts=tuple(texts), purpose=Purpose.PASSAGE))
+            of = dict(zip(texts, vectors, strict=True))
         supports = []
         for claim, found in zip(request.claims, matches, strict=True):
-            scored = [(match.score(float(of[claim.text] @ of[match.window.text])), match) for match in found]
+            scored = [(match.score(_likeness(claim.text, match.window.text, of)), match) for match in found]
             best = max(scored, key=lambda each: each[0], default=None)
             supports.append(NOTHING if best is None else Support(score=best[0], passage=best[1].window.passage))
         return tuple(supports)
+
+
+def _likeness(one: str, other: str, vectors: Mapping[str, NDArray[np.float32]]) -> float:
+    """The cosine; of a quotation without its vector."""
+    return 1.0 if one == other else float(vectors[one] @ vectors[other])
 
 
 def _matches(claims: Sequence[Claim], passages: Sequence[str]) -> list[list[_Match]]:
@@ -121,7 +131,8 @@ def _shortlist(
         if len(candidates) >= CANDIDATES:
             break  # those of its rarest words: whoever has only common ones says something else
     found = [_match(parts, windows[place], whole[windows[place].passage]) for place in candidates]
-    return sorted(found, key=lambda match: -match.score(1.0))[:SHORTLIST]
+    quoted = [match for match in found if match.window.text == claim.text]
+    return quoted[:1] or sorted(found, key=lambda match: -match.score(1.0))[:SHORTLIST]
 
 
 def _match(claim: Parts, window: _Window, passage: AbstractSet[str]) -> _Match:

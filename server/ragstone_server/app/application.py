@@ -20,6 +20,7 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.packing import Packer
@@ -87,6 +88,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         stack.push_async_callback(catalog.drain)
         generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
+        check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
         packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
         yield Backend(
             catalog=catalog,
@@ -99,10 +101,10 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
                 context_filter,
                 packer,
                 PromptRenderer(configuration.prompt),
-                generate,
+                GenerateGrounded(generate, check_grounding, configuration.grounding),
                 configuration.answer,
             ),
-            check_grounding=CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score),
+            check_grounding=check_grounding,
             registry=registry,
             routes=routes,
             clock=clock,

@@ -21,6 +21,12 @@ from ragstone import (
 from ragstone.protojson import to_json
 from ragstone_server.cli.common import collection_option, connected, json_option, server_option
 
+_ABSTENTIONS = {
+    Abstention.NO_RELEVANT_CONTENT: "The documents do not say.",
+    Abstention.LOW_GROUNDING: "What the model answered is not supported by the documents.",
+    Abstention.NO_PERMITTED_CONTENT: "There is no document that you may read.",
+}
+
 
 @click.command("ask")
 @click.argument("question")
@@ -76,7 +82,7 @@ def _stream(events: Iterable[Event]) -> None:
                 sys.stdout.write(text)
                 sys.stdout.flush()
             case AttemptDiscarded():
-                click.echo(f"\n[{event.reason}; {event.next_model} answers anew]", err=True)
+                click.echo(f"\n[{event.reason}; {_next(event)}]", err=True)
             case AttemptStarted(continues=True):
                 click.echo(f"[{event.model} goes on]", err=True)
             case Degraded():
@@ -85,14 +91,19 @@ def _stream(events: Iterable[Event]) -> None:
                 _end(event, passages)
 
 
+def _next(discarded: AttemptDiscarded) -> str:
+    return f"{discarded.next_model} answers anew" if discarded.next_model else "it is void"
+
+
 def _end(completed: Completed, passages: dict[int, Passage]) -> None:
-    if completed.abstention is Abstention.NO_RELEVANT_CONTENT:
-        click.echo("The documents do not say.")
-        return
     if completed.abstention is not None:
-        click.echo(f"There is no answer ({completed.abstention}).")
+        click.echo(_ABSTENTIONS.get(completed.abstention, f"There is no answer ({completed.abstention})."))
         return
     click.echo("\n")
+    if completed.grounding is not None:
+        for sentence in completed.grounding.sentences:
+            if not sentence.supported:
+                click.echo(f"[the sources do not support: {' '.join(sentence.text.split())}]", err=True)
     for number in sorted({citation.number for citation in completed.citations}):
         click.echo(source_line(passages[number]))
 

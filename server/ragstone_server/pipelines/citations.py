@@ -11,6 +11,7 @@ from itertools import chain
 from ragstone_server.pipelines.events import Citation, Delta
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.sentences import split_sentences
 
 LONGEST = 32
 """Characters of a marker with its brackets; no more of a stream is ever held back."""
@@ -24,6 +25,7 @@ MARKER = re.compile(rf"( ?)\[(?=[^\]]{{1,{LONGEST - 2}}}\])({_ITEM}(?:{_COMMA}{_
 """With the space before it, and what stands between its brackets."""
 _BEGUN = re.compile(rf"\[(?:{_ITEM}{_COMMA})*\^?(?:\d+ ?(?:{_DASH.removeprefix(' ?')}\^?(?:\d+ ?)?)?)?")
 """What a marker can begin with."""
+_WORD = re.compile(r"\w")
 _PARTS = re.compile(rf"(\d+)(?:{_DASH}\^?(\d+))?")
 
 
@@ -91,13 +93,12 @@ class CitationChecker:
             yield Delta(text=text)
 
     def _supported(self) -> ByteRange:
-        """What stands between the last marker and this one; a marker right after another supports the same."""
-        data = self.text.encode()[self._sentence_start :]
-        text = data.decode()
-        stripped = text.strip()
-        if stripped:
-            start = self._sentence_start + len(text[: len(text) - len(text.lstrip())].encode())
-            self._last_range = ByteRange(start=start, end=start + len(stripped.encode()))
+        """The sentence before the marker, as far as no other marker has it; one right after another supports the same."""
+        text = self.text.encode()[self._sentence_start :].decode()
+        sentences = [each for line in text.splitlines() for each in split_sentences(line) if _WORD.search(each)]
+        if sentences:
+            start = self._sentence_start + len(text[: text.rindex(sentences[-1])].encode())
+            self._last_range = ByteRange(start=start, end=start + len(sentences[-1].encode()))
         return self._last_range
 
 

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.observe.stage_times import StageTime
+from ragstone_server.pipelines.judgement import Grounding
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.generator import Abstention, FinishReason, Usage
 from ragstone_server.spi.ranges import ByteRange
@@ -56,6 +57,8 @@ class Citation:
     passage: NumberedPassage
     range: ByteRange
     """Part of the answer's UTF-8 text that the passage supports."""
+    attributed: bool = False
+    """The model named no passage here: the grounding check found it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,8 @@ class Completed:
     """Every call of a model, in order."""
     prompt_version: str = ""
     """Of the prompt template."""
+    grounding: Grounding | None = None
+    """How well the evidence supports the answer; None where it was not judged. Of a refused answer it has no sentences."""
 
 
 QueryEvent: TypeAlias = (

@@ -3,53 +3,18 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from ragstone_server.pipelines.citations import MARKER, numbers_of
+from ragstone_server.pipelines.judgement import GroundedSentence, Grounding, Sentence
 from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.grounding_check import Claim, GroundingRequest, Support
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.sentences import split_sentences
 from ragstone_server.spi.stages import Stage
-from ragstone_server.wrappers.fallible import Degradation, Outcome
+from ragstone_server.wrappers.fallible import Outcome
 
 _WORD = re.compile(r"\w")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sentence:
-    """One sentence of a text."""
-
-    range: ByteRange
-    """Without the markers around it."""
-    text: str
-    cited: tuple[int, ...]
-    """Numbers of its markers, counted from 1, that name a passage, each once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroundedSentence:
-    """A sentence and its support."""
-
-    sentence: Sentence
-    support: Support
-    supported: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grounding:
-    """Every sentence of a text."""
-
-    sentences: tuple[GroundedSentence, ...]
-    min_score: float
-    """From this score on, a sentence is supported."""
-    degradation: Degradation | None = None
-
-    @property
-    def share(self) -> float:
-        """Of the sentences, those that are supported; 1 where there are none."""
-        return sum(each.supported for each in self.sentences) / len(self.sentences) if self.sentences else 1.0
 
 
 class CheckGrounding:
@@ -59,18 +24,24 @@ class CheckGrounding:
         self._check = check
         self._min_score = min_score
 
-    async def __call__(self, context: RequestContext, text: str, passages: tuple[str, ...]) -> Grounding:
-        """Judge every sentence that has a word. Raises what the stage raises."""
-        sentences = tuple(sentences_of(text, len(passages)))
+    async def __call__(
+        self, context: RequestContext, text: str, passages: tuple[str, ...], *, most: int | None = None
+    ) -> Grounding:
+        """Judge the sentences that have a word, the first `most` of them. Raises what the stage raises."""
+        found = sentences_of(text, len(passages))
+        sentences = tuple(islice(found, most))
         claims = tuple(Claim(text=each.text, cited=tuple(number - 1 for number in each.cited)) for each in sentences)
         outcome = await self._check(GroundingRequest(context=context, claims=claims, passages=passages))
         assert outcome.result is not None  # it cannot be skipped: nothing would be judged, and all seem to be
+        grounded = tuple(
+            GroundedSentence(sentence=sentence, support=support, supported=support.score >= self._min_score)
+            for sentence, support in zip(sentences, outcome.result, strict=True)
+        )
         return Grounding(
-            sentences=tuple(
-                GroundedSentence(sentence=sentence, support=support, supported=support.score >= self._min_score)
-                for sentence, support in zip(sentences, outcome.result, strict=True)
-            ),
+            sentences=grounded,
             min_score=self._min_score,
+            share=sum(each.supported for each in grounded) / len(grounded) if grounded else 1.0,
+            unjudged=sum(1 for _ in found),
             degradation=outcome.degradation,
         )
 
@@ -87,7 +58,7 @@ def sentences_of(text: str, passages: int) -> Iterator[Sentence]:
         cited = chain.from_iterable(map(numbers_of, own))
         yield Sentence(
             range=ByteRange(start=len(text[:start].encode()), end=len(text[:end].encode())),
-            text=" ".join(bare[start:end].split()),
+            text=" ".join(MARKER.sub("", text[start:end]).split()),
             cited=tuple(dict.fromkeys(number for number in cited if 1 <= number <= passages)),
         )
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.observe.stage_times import collected
-from ragstone_server.pipelines.events import EvidenceFound, QueryEvent, Started
-from ragstone_server.pipelines.generate import Choice, Generate
+from ragstone_server.pipelines.events import Answer, Completed, EvidenceFound, QueryEvent, Started
+from ragstone_server.pipelines.generate import Choice
+from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import Prompt, PromptRenderer
 from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
-from ragstone_server.spi.generator import GenerateRequest, Sampling
+from ragstone_server.spi.generator import Abstention, FinishReason, GenerateRequest, Sampling, Usage
 from ragstone_server.spi.stages import Stage
 from ragstone_server.wrappers.fallible import Degradation, Outcome
 
@@ -42,7 +43,7 @@ class AnswerQuestion:
         context_filter: Stage[ContextFilterRequest, Outcome[FilteredContext]],
         packer: Packer,
         renderer: PromptRenderer,
-        generate: Generate,
+        generate: GenerateGrounded,
         settings: AnswerSettings,
     ) -> None:
         self._catalog = catalog
@@ -70,6 +71,9 @@ class AnswerQuestion:
         kept = retrieval.passages if filtered.result is None else filtered.result.kept
         evidence = await self._packer(kept, request.context_tokens or self._settings.context_tokens)
         yield EvidenceFound(passages=evidence)
+        if not evidence:
+            yield _nothing_to_read(request, retrieval)
+            return
         prompt = self._renderer.render(
             template=await self._catalog.prompts.active(collection.key),
             question=request.retrieve.question,
@@ -99,6 +103,22 @@ class AnswerQuestion:
             prompt_version=prompt.version,
             sampling=request.sampling,
         )
+
+
+def _nothing_to_read(request: QueryRequest, retrieval: Retrieval) -> Completed:
+    """The end where there is no evidence: no model is asked, which would answer from what it remembers.
+
+    Any question finds the nearest vectors of what the caller may read. That none is near means that there are none.
+    """
+    searched_all = request.retrieve.filter is None and not retrieval.degradations and not retrieval.passages
+    return Completed(
+        finish_reason=FinishReason.ABSTAINED,
+        abstention=Abstention.NO_PERMITTED_CONTENT if searched_all else Abstention.NO_RELEVANT_CONTENT,
+        answer=Answer(text="", citations=()),
+        usage=Usage(input_tokens=0, output_tokens=0, estimated=False),
+        invalid_citations=0,
+        watermark=retrieval.watermark,
+    )
 
 
 def _to_filter(request: QueryRequest, retrieval: Retrieval) -> ContextFilterRequest:

@@ -1,6 +1,7 @@
 """Settings of the pipelines."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -48,11 +49,33 @@ class AnswerSettings(Settings):
     )
 
 
+class OnUnsupported(StrEnum):
+    """What becomes of an answer that the evidence does not support."""
+
+    REPORT = "report"
+    """It stands; what is not supported is marked."""
+    ABSTAIN = "abstain"
+    """It is declared void, and the question is not answered."""
+    IGNORE = "ignore"
+    """Answers are not judged."""
+
+
 class GroundingSettings(Settings):
-    """When a sentence counts as supported."""
+    """When a sentence counts as supported, and what becomes of answers that are not."""
 
     min_score: float = Field(
         default=0.6, ge=0, le=1, description="Score of the grounding check from which on a sentence is supported."
+    )
+    on_unsupported: OnUnsupported = Field(
+        default=OnUnsupported.REPORT, description="What becomes of an answer that the evidence does not support."
+    )
+    min_share: float = Field(
+        default=0.5, ge=0, le=1, description="Share of its sentences from which on an answer is supported."
+    )
+    max_sentences: int = Field(
+        default=100,
+        ge=1,
+        description="Sentences of an answer that are judged; further ones are not, and that is declared.",
     )
 
 

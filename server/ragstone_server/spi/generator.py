@@ -30,6 +30,10 @@ class Abstention(StrEnum):
 
     NO_RELEVANT_CONTENT = "no_relevant_content"
     """Nothing in the evidence answers the question."""
+    NO_PERMITTED_CONTENT = "no_permitted_content"
+    """There is nothing that the caller may read: a collection that is empty for it."""
+    LOW_GROUNDING = "low_grounding"
+    """What was answered is not supported by the evidence, and policy refuses that."""
 
 
 class MessageRole(StrEnum):

@@ -13,13 +13,21 @@ from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.pipelines.events import QueryEvent
 from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.grounded import GenerateGrounded
+from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages, Upload
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.query import AnswerQuestion, QueryRequest
 from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest, RetrieveStages
 from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
-from ragstone_server.pipelines.settings import AnswerSettings, IngestSettings, PromptSettings, RetrievalSettings
+from ragstone_server.pipelines.settings import (
+    AnswerSettings,
+    GroundingSettings,
+    IngestSettings,
+    PromptSettings,
+    RetrievalSettings,
+)
 from ragstone_server.routing.allowance import Allowance
 from ragstone_server.routing.breaker import Breaker
 from ragstone_server.routing.deployment import Deployment
@@ -36,6 +44,7 @@ from ragstone_server.testing.memory.context_filter import memory_context_filter
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
 from ragstone_server.testing.memory.fuser import memory_fuser
 from ragstone_server.testing.memory.generator import MemoryGenerator
+from ragstone_server.testing.memory.grounding_check import memory_grounding_check
 from ragstone_server.testing.memory.host import MemoryLane
 from ragstone_server.testing.memory.parser import memory_parser
 from ragstone_server.testing.memory.rewriter import memory_rewriter
@@ -63,6 +72,7 @@ class House:
     skip: bool = True
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
+    grounding: GroundingSettings = field(default_factory=GroundingSettings)
     generation: Generation | None = None
 
     async def put(
@@ -107,6 +117,12 @@ class House:
         """Retrieve."""
         return await self._retrieve()(RetrieveRequest(**{"context": CONTEXT, "question": question, **options}))
 
+    def _generate(self) -> GenerateGrounded:
+        router = fallible(memory_router, "router", skip=True)
+        generate = Generate(routes(*self.generators, clock=self.clock), router, self.clock, random.Random(1))
+        check = fallible(self.stages["grounding_check"], "grounding check", skip=False)
+        return GenerateGrounded(generate, CheckGrounding(check, self.grounding.min_score), self.grounding)
+
     async def events(self, question: str, **options: Any) -> list[QueryEvent]:
         """Query."""
         pipeline = AnswerQuestion(
@@ -115,12 +131,7 @@ class House:
             self._governed("context_filter"),
             Packer(self.store, self.embedder.tokenizer, self.answer.neighbours),
             PromptRenderer(PromptSettings()),
-            Generate(
-                routes(*self.generators, clock=self.clock),
-                fallible(memory_router, "router", skip=True),
-                self.clock,
-                random.Random(1),
-            ),
+            self._generate(),
             self.answer,
         )
         retrieve = RetrieveRequest(**{"context": CONTEXT, "question": question, **options})
@@ -169,6 +180,7 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
                 "lexical": lexical_retriever,
                 "fuse": memory_fuser,
                 "context_filter": memory_context_filter,
+                "grounding_check": memory_grounding_check,
             },
             generators=(MemoryGenerator(),),
         )

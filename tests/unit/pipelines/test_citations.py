@@ -29,10 +29,15 @@ def cited(checker: CitationChecker) -> list[tuple[int, str]]:
     return [(citation.number, citation.range.of(checker.text.encode())) for citation in checker.citations]
 
 
+def test_a_citation_supports_the_sentence_before_it() -> None:
+    checker, _ = check("It is old. It is free [1]. [2]\nIt is deep,\nand [12]")
+    assert cited(checker) == [(1, "It is free"), (2, "It is free"), (12, "and")]
+
+
 def test_a_citation_supports_what_stands_before_it() -> None:
     checker, events = check("The ferry leaves at nine [1]. It is free [2].")
     assert checker.text == "The ferry leaves at nine [1]. It is free [2]."
-    assert cited(checker) == [(1, "The ferry leaves at nine"), (2, ". It is free")]
+    assert cited(checker) == [(1, "The ferry leaves at nine"), (2, "It is free")]
     assert [type(event) for event in events].count(Citation) == 2
 
 
@@ -51,7 +56,7 @@ def test_one_that_names_no_passage_is_removed_and_counted(marker: str) -> None:
     checker, _ = check(f"Nine{marker}. Ten [2].")
     assert checker.text == "Nine. Ten [2]."
     assert checker.invalid == 1
-    assert cited(checker) == [(2, "Nine. Ten")]
+    assert cited(checker) == [(2, "Ten")]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_groups_ranges_and_footnotes_become_markers_of_one_number(
     for space in ("", " "):
         checker, events = check(f"Größe{space}{marker}. Ten [2].")
         assert checker.text == f"Größe{space if numbers else ''}{markers}. Ten [2]."
-        assert cited(checker) == [*((number, "Größe") for number in numbers), (2, ". Ten" if numbers else "Größe. Ten")]
+        assert cited(checker) == [*((number, "Größe") for number in numbers), (2, "Ten")]
         assert checker.invalid == invalid
         assert "".join(event.text for event in events if isinstance(event, Delta)) == checker.text
 
@@ -111,7 +116,7 @@ def test_two_markers_side_by_side_support_the_same() -> None:
 
 def test_ranges_are_bytes_of_utf_8() -> None:
     checker, _ = check("Größe: 5 € — gut [1]. 神戸港 [2]")
-    assert cited(checker) == [(1, "Größe: 5 € — gut"), (2, ". 神戸港")]
+    assert cited(checker) == [(1, "Größe: 5 € — gut"), (2, "神戸港")]
     assert checker.citations[0].range == ByteRange(start=0, end=len("Größe: 5 € — gut".encode()))
 
 

@@ -31,10 +31,10 @@ def read(text: str, passages: int = 9) -> list[tuple[str, tuple[int, ...]]]:
 
 def test_a_marker_belongs_to_the_sentence_before_it() -> None:
     assert read("It opened in 1911 [1]. It is deep.[2] It is old. [3][1]\n[4] It is new [1-3, 12].") == [
-        ("It opened in 1911 .", (1,)),
+        ("It opened in 1911.", (1,)),
         ("It is deep.", (2,)),
         ("It is old.", (3, 1, 4)),
-        ("It is new .", (1, 2, 3)),
+        ("It is new.", (1, 2, 3)),
     ]
 
 
@@ -43,7 +43,7 @@ def test_what_has_no_word_is_no_sentence() -> None:
 
 
 def test_a_number_that_names_no_passage_is_none() -> None:
-    assert read("It is deep [0][3][99].", passages=3) == [("It is deep .", (3,))]
+    assert read("It is deep [0][3][99].", passages=3) == [("It is deep.", (3,))]
 
 
 @given(st.text())

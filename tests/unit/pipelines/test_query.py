@@ -9,6 +9,7 @@ import pytest
 from ragstone_server.pipelines.events import Citation, Completed, Delta, EvidenceFound, QueryEvent, Started
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.errors import StageFailed
+from ragstone_server.spi.filters import Comparison, Operator
 from ragstone_server.spi.generator import Abstention
 from ragstone_server.spi.prompts import PromptDraft, PromptName
 from ragstone_server.testing.conformance.samples import CONTEXT
@@ -60,9 +61,21 @@ async def test_the_generator_gets_the_question_the_search_text_and_the_budget(ho
     assert [passage.number for passage in request.evidence] == [1]
 
 
-async def test_an_empty_collection_abstains(house: House) -> None:
+async def test_where_nothing_may_be_read_no_model_is_asked(house: House) -> None:
     found = await house.events("Anything?")
     assert only(found, EvidenceFound)[0].passages == ()
+    (end,) = only(found, Completed)
+    assert (end.abstention, end.attempts) == (Abstention.NO_PERMITTED_CONTENT, ())
+    assert house.generators[0].requests == []
+    receipt = await house.put("secret", FERRY, readers=frozenset({"somebody-else"}))
+    other = await house.events("Anything?", min_watermark=str(receipt.watermark))
+    assert only(other, Completed)[0].abstention is Abstention.NO_PERMITTED_CONTENT
+
+
+async def test_where_a_filter_leaves_nothing_nothing_is_relevant(house: House) -> None:
+    receipt = await house.put("ferry", FERRY, year=2020)
+    newer = Comparison(field="year", operator=Operator.GREATER, value=2024)
+    found = await house.events("When?", filter=newer, min_watermark=str(receipt.watermark))
     assert only(found, Completed)[0].abstention is Abstention.NO_RELEVANT_CONTENT
 
 

@@ -116,6 +116,10 @@ class _AbstentionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Abst
     """Not used."""
     ABSTENTION_REASON_NO_RELEVANT_CONTENT: _AbstentionReason.ValueType  # 1
     """Nothing in the evidence answers the question."""
+    ABSTENTION_REASON_LOW_GROUNDING: _AbstentionReason.ValueType  # 2
+    """What was answered is not supported by the evidence, and the server refuses such answers."""
+    ABSTENTION_REASON_NO_PERMITTED_CONTENT: _AbstentionReason.ValueType  # 5
+    """There is nothing that the caller may read: a collection that is empty for it."""
 
 class AbstentionReason(_AbstentionReason, metaclass=_AbstentionReasonEnumTypeWrapper):
     """Why there is no answer."""
@@ -124,6 +128,10 @@ ABSTENTION_REASON_UNSPECIFIED: AbstentionReason.ValueType  # 0
 """Not used."""
 ABSTENTION_REASON_NO_RELEVANT_CONTENT: AbstentionReason.ValueType  # 1
 """Nothing in the evidence answers the question."""
+ABSTENTION_REASON_LOW_GROUNDING: AbstentionReason.ValueType  # 2
+"""What was answered is not supported by the evidence, and the server refuses such answers."""
+ABSTENTION_REASON_NO_PERMITTED_CONTENT: AbstentionReason.ValueType  # 5
+"""There is nothing that the caller may read: a collection that is empty for it."""
 Global___AbstentionReason: _TypeAlias = AbstentionReason  # noqa: Y015
 
 @_typing.final
@@ -509,6 +517,7 @@ class Citation(_message.Message):
     RANGE_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    ATTRIBUTED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Rank of the passage in the evidence."""
     chunk: _builtins.str
@@ -517,6 +526,8 @@ class Citation(_message.Message):
     """The producer's own id of its document."""
     version: _builtins.int
     """Version of the document."""
+    attributed: _builtins.bool
+    """The model named no passage for this sentence; the grounding check found it, and the text has no marker."""
     @_builtins.property
     def range(self) -> _evidence_pb2.ByteRange:
         """Part of the answer's text (UTF-8) that the passage supports."""
@@ -534,10 +545,11 @@ class Citation(_message.Message):
         range: _evidence_pb2.ByteRange | None = ...,
         version: _builtins.int = ...,
         source: _evidence_pb2.ByteRange | None = ...,
+        attributed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["range", b"range", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "document", b"document", "number", b"number", "range", b"range", "source", b"source", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributed", b"attributed", "chunk", b"chunk", "document", b"document", "number", b"number", "range", b"range", "source", b"source", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -554,7 +566,7 @@ class AttemptDiscarded(_message.Message):
     reason: _builtins.str
     """Why, in a sentence."""
     next_model: _builtins.str
-    """Name of the model that answers next."""
+    """Name of the model that answers next. Empty: none does, and the question is not answered."""
     def __init__(
         self,
         *,
@@ -729,6 +741,40 @@ class Attempt(_message.Message):
 Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
 
 @_typing.final
+class AnswerGrounding(_message.Message):
+    """How well the evidence supports an answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SENTENCES_FIELD_NUMBER: _builtins.int
+    SUPPORTED_SHARE_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
+    supported_share: _builtins.float
+    """Share of the sentences that are supported, 0 to 1; 1 where there are none."""
+    min_score: _builtins.float
+    """From this score on, a sentence is supported: `grounding.min_score` of the server."""
+    @_builtins.property
+    def sentences(self) -> _containers.RepeatedCompositeFieldContainer[Global___GroundedSentence]:
+        """Every sentence that has a word, in the order of the text, up to `grounding.max_sentences` of the server. None of an
+        answer that was refused.
+        """
+
+    def __init__(
+        self,
+        *,
+        sentences: _abc.Iterable[Global___GroundedSentence] | None = ...,
+        supported_share: _builtins.float = ...,
+        min_score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_score", b"min_score", "sentences", b"sentences", "supported_share", b"supported_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerGrounding: _TypeAlias = AnswerGrounding  # noqa: Y015
+
+@_typing.final
 class Completed(_message.Message):
     """The end of a query."""
 
@@ -742,6 +788,7 @@ class Completed(_message.Message):
     INVALID_CITATIONS_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     PROMPT_VERSION_FIELD_NUMBER: _builtins.int
+    GROUNDING_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why the answer ended."""
     watermark: _builtins.str
@@ -766,6 +813,10 @@ class Completed(_message.Message):
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
         """Every call of a model, in order."""
 
+    @_builtins.property
+    def grounding(self) -> Global___AnswerGrounding:
+        """How well the evidence supports the answer. Absent: it was not judged."""
+
     def __init__(
         self,
         *,
@@ -777,10 +828,11 @@ class Completed(_message.Message):
         invalid_citations: _builtins.int = ...,
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         prompt_version: _builtins.str = ...,
+        grounding: Global___AnswerGrounding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "grounding", b"grounding", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "invalid_citations", b"invalid_citations", "prompt_version", b"prompt_version", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "grounding", b"grounding", "invalid_citations", b"invalid_citations", "prompt_version", b"prompt_version", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,10 +21,11 @@ from ragstone_server.spi.errors import FieldViolation, UnknownStageOption
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
 from ragstone_server.spi.generator import Abstention, FinishReason, Sampling, Usage
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName, DocumentName
-from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.turns import Role, Turn
 from ragstone_server.transport.convert.filters import parse_filter
+from ragstone_server.transport.convert.grounding import answer_grounding_to
 from ragstone_server.transport.convert.metadata import metadata_to
+from ragstone_server.transport.convert.parts import degraded_to, range_to
 from ragstone_server.wrappers.fallible import Degradation
 
 _ROLES = {query_service_pb2.ROLE_USER: Role.USER, query_service_pb2.ROLE_ASSISTANT: Role.ASSISTANT}
@@ -40,7 +41,11 @@ _MID_STREAM = {
     query_service_pb2.MID_STREAM_CONTINUE: MidStream.CONTINUE,
     query_service_pb2.MID_STREAM_FAIL: MidStream.FAIL,
 }
-_ABSTENTION = {Abstention.NO_RELEVANT_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT}
+_ABSTENTION = {
+    Abstention.NO_RELEVANT_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT,
+    Abstention.LOW_GROUNDING: query_service_pb2.ABSTENTION_REASON_LOW_GROUNDING,
+    Abstention.NO_PERMITTED_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_PERMITTED_CONTENT,
+}
 
 
 def collection_name(text: str) -> CollectionName:
@@ -113,11 +118,6 @@ def event_to(collection: CollectionName, seq: int, event: events.QueryEvent | No
     return query_service_pb2.QueryResponse(seq=seq, **_event(collection, event))
 
 
-def degraded_to(degradation: Degradation) -> query_service_pb2.Degraded:
-    """A stage that was skipped or replaced."""
-    return query_service_pb2.Degraded(stage=degradation.stage, reason=degradation.reason)
-
-
 def _event(collection: CollectionName, event: events.QueryEvent | None) -> dict[str, Any]:
     match event:
         case None:
@@ -174,6 +174,7 @@ def _completed(event: events.Completed) -> query_service_pb2.Completed:
         ),
         invalid_citations=event.invalid_citations,
         prompt_version=event.prompt_version,
+        grounding=None if event.grounding is None else answer_grounding_to(event.grounding),
     )
 
 
@@ -199,12 +200,8 @@ def _citation(citation: events.Citation) -> query_service_pb2.Citation:
         range=range_to(citation.range),
         version=passage.version,
         source=range_to(citation.passage.range),
+        attributed=citation.attributed,
     )
-
-
-def range_to(span: ByteRange) -> evidence_pb2.ByteRange:
-    """A part of a text."""
-    return evidence_pb2.ByteRange(start=span.start, end=span.end)
 
 
 def _duration(seconds: float) -> Duration:

@@ -13,9 +13,9 @@ from ragstone_server.pipelines.retrieve import RetrieveRequest
 from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.kinds import KINDS
 from ragstone_server.transport.convert.grounding import grounding_to
+from ragstone_server.transport.convert.parts import degraded_to
 from ragstone_server.transport.convert.queries import (
     collection_name,
-    degraded_to,
     event_to,
     passage_to,
     query_from,
