@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ragstone import (
+    Abstention,
     AsyncClient,
     AttemptDiscarded,
     AttemptStarted,
@@ -84,6 +85,7 @@ ROUTES: dict[str, dict[str, Any]] = {
     "patient": {"stall_seconds": 600, "first_token_seconds": 600},
     "once": {"retries": 0},
     "waiting": {},
+    "filtered": {"retries": 0},
     "limited": {},
 }
 """A route has the health of its deployments to itself: what one test does to it, no other sees."""
@@ -221,6 +223,21 @@ async def test_where_all_fail_the_error_is_typed_and_no_text(it: House) -> None:
 async def test_an_answer_that_was_cut_short_says_so(it: House, reason: str, expected: str) -> None:
     it.first.plan(Answer(tokens=("The", " harbour"), finish_reason=reason))
     assert end(await it.ask()).finish_reason == FinishReason[expected]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Answer(tokens=(), finish_reason="content_filter"),
+        Status(code=400, body={"error": {"message": "filtered", "type": "invalid", "code": "content_filter"}}),
+    ],
+)
+async def test_what_no_provider_lets_pass_ends_as_an_abstention(it: House, refusal: Step) -> None:
+    it.first.plan(refusal)
+    it.second.plan(refusal)
+    completed = end(await it.ask(route="filtered"))
+    assert completed.abstention is Abstention.POLICY
+    assert [attempt.fault for attempt in completed.attempts] == ["filtered", "filtered"]
 
 
 async def test_a_model_without_an_answer_abstains(it: House) -> None:

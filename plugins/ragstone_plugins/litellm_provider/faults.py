@@ -90,11 +90,18 @@ def _refusal(chain: tuple[BaseException, ...], now: datetime) -> Failure | None:
         if isinstance(status, int):
             wait = _retry_after(chain, now)
             return Failure(
-                fault=fault_of(status),
+                fault=fault_of(status, _code(chain)),
                 message=f"the provider answered with status {status}",
                 retry_after_s=wait,
             )
     return None
+
+
+def _code(chain: tuple[BaseException, ...]) -> object:
+    """Of the provider's error; litellm tells a filter by a class, and by more than codes."""
+    if any("litellm.ContentPolicyViolationError" in _names(error) for error in chain):
+        return "content_filter"
+    return next((code for error in chain if isinstance(code := getattr(error, "code", None), str)), None)
 
 
 def _silence(chain: tuple[BaseException, ...]) -> Failure | None:

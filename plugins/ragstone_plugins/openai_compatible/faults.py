@@ -58,7 +58,7 @@ def reported(error: object) -> GeneratorFailed:
 def refused(status: int, error: object, retry_after: str | None, now: datetime) -> GeneratorFailed:
     """The provider answered with a status other than 200."""
     return GeneratorFailed(
-        fault_of(status),
+        fault_of(status, error.get("code") if isinstance(error, dict) else None),
         f"the provider answered with status {status}{codes_of(error)}",
         retry_after_s=None if retry_after is None else wait_of(retry_after, now),
         usage=NOTHING_USED,

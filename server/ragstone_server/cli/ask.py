@@ -24,6 +24,7 @@ from ragstone_server.cli.common import collection_option, connected, json_option
 _ABSTENTIONS = {
     Abstention.NO_RELEVANT_CONTENT: "The documents do not say.",
     Abstention.LOW_GROUNDING: "What the model answered is not supported by the documents.",
+    Abstention.POLICY: "The models refuse this question, or its answer.",
     Abstention.NO_PERMITTED_CONTENT: "There is no document that you may read.",
 }
 

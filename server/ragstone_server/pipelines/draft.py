@@ -18,8 +18,10 @@ from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import (
+    Abstention,
     Fault,
     Finished,
+    FinishReason,
     GenerateRequest,
     GenerationEvent,
     GeneratorFailed,
@@ -68,7 +70,8 @@ class Draft:
     ) -> Iterator[Degradation | AttemptStarted | Delta | Citation]:
         """What the caller sees of an event. Raises `GeneratorFailed` for an end without a word."""
         if isinstance(event, Finished) and event.abstention is None and not self._spoken(deployment):
-            raise GeneratorFailed(Fault.EMPTY, usage=event.usage)
+            filtered = event.finish_reason is FinishReason.CONTENT_FILTER
+            raise GeneratorFailed(Fault.FILTERED if filtered else Fault.EMPTY, usage=event.usage)
         if self._speaker is not deployment:
             yield from self._start(deployment)
         match event:
@@ -78,6 +81,10 @@ class Draft:
                 yield from self._checker.finish()
                 self._finished = event
                 self._record(deployment, None, event.usage)
+
+    def abstain(self, abstention: Abstention) -> None:
+        """End without an answer, of which nothing was said."""
+        self._finished = Finished(finish_reason=FinishReason.ABSTAINED, abstention=abstention, usage=NOTHING)
 
     def failed(self, deployment: Deployment, error: Exception) -> str:
         """Note an attempt that failed; what was wrong, in a word."""

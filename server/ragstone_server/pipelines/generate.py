@@ -17,7 +17,7 @@ from ragstone_server.routing.route import DEFAULT_ROUTE, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import Overloaded, RequestError, StageFailed
-from ragstone_server.spi.generator import RETRYABLE, Fault, GenerateRequest, GeneratorFailed
+from ragstone_server.spi.generator import RETRYABLE, Abstention, Fault, GenerateRequest, GeneratorFailed
 from ragstone_server.spi.kinds import ROUTER
 from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.spi.stages import Stage
@@ -76,6 +76,9 @@ class Generate:
         waiting = deque(order)
         rounds = route.retries
         while not draft.finished:
+            if not waiting and _refused(faults, draft):
+                draft.abstain(Abstention.POLICY)
+                break
             if not waiting:
                 await self._pause(request, faults, draft.tries)
                 waiting.extend(order)
@@ -96,6 +99,9 @@ class Generate:
                     raise
                 if isinstance(error, GeneratorFailed):
                     faults.append(error)
+                if following is None and _refused(faults, draft):
+                    draft.abstain(Abstention.POLICY)
+                    break
                 if following is None or (draft.said and policy is MidStream.FAIL):
                     raise self._given_up(faults) from error
                 for told in draft.hand_over(following, policy):
@@ -161,6 +167,11 @@ class _Chosen(NamedTuple):
     route: str
     why: str
     degradation: Degradation | None = None
+
+
+def _refused(faults: list[GeneratorFailed], draft: Draft) -> bool:
+    """Whether the filters of all that were asked refuse: there is nothing wrong but the question, or its answer."""
+    return draft.tries == len(faults) and all(error.fault is Fault.FILTERED for error in faults)
 
 
 def _unforeseen(error: Exception) -> Exception | None:

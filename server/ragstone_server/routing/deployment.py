@@ -19,7 +19,7 @@ from ragstone_server.spi.generator import (
 from ragstone_server.spi.stages import StreamStage
 from ragstone_server.spi.token_estimates import estimated_usage, prompt_tokens, tokens_of
 
-INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED})
+INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED})
 """Faults that say nothing about the health of a deployment."""
 
 

@@ -58,8 +58,14 @@ def writable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def fault_of(status: int) -> Fault:
-    """What an HTTP status other than 200 says of a deployment."""
+FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+"""Codes of errors with which providers say that their filter refuses a question."""
+
+
+def fault_of(status: int, code: object = None) -> Fault:
+    """What an HTTP status other than 200, and the code of its error, say of a deployment."""
+    if status == 400 and code in FILTER_CODES:
+        return Fault.FILTERED
     if status in (401, 403):
         return Fault.UNAUTHORIZED
     if status == 429:

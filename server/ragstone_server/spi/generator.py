@@ -34,6 +34,8 @@ class Abstention(StrEnum):
     """There is nothing that the caller may read: a collection that is empty for it."""
     LOW_GROUNDING = "low_grounding"
     """What was answered is not supported by the evidence, and policy refuses that."""
+    POLICY = "policy"
+    """The filters of all providers refuse the question, or what there is to say."""
 
 
 class MessageRole(StrEnum):
@@ -138,6 +140,8 @@ class Fault(StrEnum):
     """It sent an error where an answer was to come."""
     EMPTY = "empty"
     """It ended without a word."""
+    FILTERED = "filtered"
+    """Its filter refuses the question, or the whole answer."""
 
 
 RETRYABLE = frozenset({Fault.UNREACHABLE, Fault.UNAVAILABLE, Fault.RATE_LIMITED, Fault.CUT, Fault.STALLED})

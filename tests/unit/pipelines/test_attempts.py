@@ -14,7 +14,15 @@ from ragstone_server.routing.route import Route, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.errors import InvalidRequest, Overloaded, StageFailed
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.generator import Fault, Finished, FinishReason, GenerateRequest, GeneratorFailed, Usage
+from ragstone_server.spi.generator import (
+    Abstention,
+    Fault,
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    GeneratorFailed,
+    Usage,
+)
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.router import RouteChoice, RouteRequest
@@ -235,3 +243,29 @@ async def test_a_router_that_fails_is_declared_and_the_default_route_answers(cho
     assert isinstance(found[0], Degradation)
     assert found[0].stage == "router"
     assert of(AttemptStarted, found)[0].route == "default"
+
+
+FILTERED = Finished(
+    finish_reason=FinishReason.CONTENT_FILTER,
+    abstention=None,
+    usage=Usage(input_tokens=10, output_tokens=0, estimated=False),
+)
+
+
+async def test_where_the_filters_of_all_refuse_there_is_an_abstention() -> None:
+    found = await told(model("a", FILTERED), model("b", GeneratorFailed(Fault.FILTERED)), retries=2)
+    assert (found[-1].finish_reason, found[-1].abstention) == (FinishReason.ABSTAINED, Abstention.POLICY)
+    assert set(faults(found)) == {"filtered"}
+    assert found[-1].answer.text == ""
+    assert of(AttemptStarted, found) == []
+
+
+async def test_another_provider_may_answer_what_one_refuses() -> None:
+    found = await told(model("a", FILTERED), model("b", "nine [1]", END))
+    assert faults(found) == ["filtered", None]
+    assert found[-1].answer.text == "nine [1]"
+
+
+async def test_a_refusal_beside_a_failure_is_a_failure() -> None:
+    with pytest.raises(StageFailed):
+        await told(model("a", FILTERED), model("b", GeneratorFailed(Fault.MALFORMED)))

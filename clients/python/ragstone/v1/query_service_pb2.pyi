@@ -118,6 +118,8 @@ class _AbstentionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Abst
     """Nothing in the evidence answers the question."""
     ABSTENTION_REASON_LOW_GROUNDING: _AbstentionReason.ValueType  # 2
     """What was answered is not supported by the evidence, and the server refuses such answers."""
+    ABSTENTION_REASON_POLICY: _AbstentionReason.ValueType  # 3
+    """The filters of all providers refuse the question, or what there is to say."""
     ABSTENTION_REASON_NO_PERMITTED_CONTENT: _AbstentionReason.ValueType  # 5
     """There is nothing that the caller may read: a collection that is empty for it."""
 
@@ -130,6 +132,8 @@ ABSTENTION_REASON_NO_RELEVANT_CONTENT: AbstentionReason.ValueType  # 1
 """Nothing in the evidence answers the question."""
 ABSTENTION_REASON_LOW_GROUNDING: AbstentionReason.ValueType  # 2
 """What was answered is not supported by the evidence, and the server refuses such answers."""
+ABSTENTION_REASON_POLICY: AbstentionReason.ValueType  # 3
+"""The filters of all providers refuse the question, or what there is to say."""
 ABSTENTION_REASON_NO_PERMITTED_CONTENT: AbstentionReason.ValueType  # 5
 """There is nothing that the caller may read: a collection that is empty for it."""
 Global___AbstentionReason: _TypeAlias = AbstentionReason  # noqa: Y015
