@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".build" / "llm"
 REQUIREMENTS = ROOT / "requirements" / "llm.txt"
 START_S = 120
+WINDOW = 4096
+"""Tokens of a prompt and its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def main() -> int:
 
 def settings_for(name: str, url: str) -> dict[str, str]:
     """Environment of a Ragstone server that answers by this model behind this URL, at the pace of a CPU."""
-    deployment = f'{{ provider = "openai_compatible", model = "{name}", url = "{url}" }}'
+    deployment = f'{{ provider = "openai_compatible", model = "{name}", url = "{url}", window = {WINDOW} }}'
     return {
         "RAGSTONE__GENERATOR__USE": "routes",
         "RAGSTONE__ROUTES__DEFAULT__DEPLOYMENTS": f"[{deployment}]",
@@ -80,7 +82,7 @@ def settings_for(name: str, url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(name: str, context_tokens: int = 4096) -> Iterator[str]:
+def serving(name: str, context_tokens: int = WINDOW) -> Iterator[str]:
     """Get the model and its server ready, serve on a free loopback port, and yield the base URL."""
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "lock").open("w") as lock:

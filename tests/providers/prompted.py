@@ -4,7 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
-from ragstone_server.spi.generator import GenerateRequest, GenerationEvent, Generator, MessageRole, PromptMessage
+from ragstone_server.spi.generator import (
+    GenerateRequest,
+    GenerationEvent,
+    Generator,
+    MessageRole,
+    PromptMessage,
+    Window,
+)
 
 FENCE = "~~~~"
 
@@ -31,6 +38,11 @@ class Prompted:
     def model(self) -> str:
         """That of the generator."""
         return self._generator.model
+
+    @property
+    def window(self) -> Window | None:
+        """That of the generator."""
+        return self._generator.window
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""

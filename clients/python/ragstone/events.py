@@ -98,6 +98,8 @@ class Completed:
     """Of the prompt template."""
     grounding: Grounding | None = None
     """How well the evidence supports the answer; None where it was not judged."""
+    passages_in_prompt: int = 0
+    """Of the evidence, how many passages the model was given: the first so many."""
 
 
 Event: TypeAlias = (
@@ -157,6 +159,7 @@ def _completed(wire: query_service_pb2.Completed) -> Completed:
         ),
         prompt_version=wire.prompt_version,
         grounding=answer_grounding_from(wire),
+        passages_in_prompt=wire.passages_in_prompt,
     )
 
 

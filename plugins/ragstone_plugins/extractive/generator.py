@@ -23,6 +23,7 @@ from ragstone_server.spi.generator import (
     GenerationEvent,
     TextDelta,
     Usage,
+    Window,
 )
 from ragstone_server.spi.host import Lane
 from ragstone_server.spi.kinds import GENERATOR
@@ -61,6 +62,11 @@ class ExtractiveGenerator:
     def model(self) -> str:
         """What answers, as the stream names it."""
         return MODEL
+
+    @property
+    def window(self) -> Window | None:
+        """It reads whatever there is."""
+        return None
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""

@@ -52,6 +52,14 @@ class Backend:
         """A stream of chunks, begun; `close` ends it. Raises what litellm raises."""
         return await self._litellm.acompletion(**self._common, **asked)
 
+    def known_window(self) -> int | None:
+        """Tokens that the model reads at most, as litellm's own list has it; None where it has not."""
+        try:
+            known = self._litellm.get_model_info(self._common["model"]).get("max_input_tokens")
+        except Exception:  # noqa: BLE001 - the library raises nothing narrower
+            return None
+        return known if isinstance(known, int) and known > 0 else None
+
     async def embed(self, **asked: Any) -> Any:
         """Vectors. Raises what litellm raises."""
         return await self._litellm.aembedding(**self._common, **asked)

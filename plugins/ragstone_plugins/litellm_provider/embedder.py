@@ -13,11 +13,11 @@ from ragstone_plugins.litellm_provider.backend import Backend
 from ragstone_plugins.litellm_provider.batches import batches, together
 from ragstone_plugins.litellm_provider.failing import failing
 from ragstone_plugins.litellm_provider.settings import LitellmEmbedderSettings
-from ragstone_plugins.litellm_provider.tokens import tokenizer
 from ragstone_server.spi.chat_completions import writable
 from ragstone_server.spi.embedder import EmbedRequest, Purpose
 from ragstone_server.spi.errors import StageFailed, StartError
 from ragstone_server.spi.host import Host
+from ragstone_server.spi.model_tokenizer import tokenizer
 from ragstone_server.spi.tokenizer import Tokenizer
 
 _BLANK = "."

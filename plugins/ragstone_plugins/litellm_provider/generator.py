@@ -17,17 +17,21 @@ from ragstone_server.spi.generator import (
     GenerateRequest,
     GenerationEvent,
     GeneratorFailed,
+    Window,
 )
 
 
 class LitellmGenerator:
     """Fits `spi.generator.Generator`: one request at one provider, without retries."""
 
-    def __init__(self, settings: LitellmGeneratorSettings, backend: Backend, clock: Clock) -> None:
+    def __init__(
+        self, settings: LitellmGeneratorSettings, backend: Backend, clock: Clock, window: Window | None = None
+    ) -> None:
         self._settings = settings
         self._backend = backend
         self._clock = clock
         self.model = settings.model
+        self.window = window
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""

@@ -10,7 +10,7 @@ from ragstone_plugins.litellm_provider.settings import (
     LitellmRerankerSettings,
 )
 from ragstone_server.spi.embedder import Embedder
-from ragstone_server.spi.generator import Generator
+from ragstone_server.spi.generator import Generator, Window
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.provider import Provider
@@ -22,9 +22,14 @@ async def open_generator(settings: LitellmGeneratorSettings, host: Host) -> Asyn
     """Import litellm; nothing is sent before the first question."""
     from ragstone_plugins.litellm_provider.backend import opened
     from ragstone_plugins.litellm_provider.generator import LitellmGenerator
+    from ragstone_server.spi.model_tokenizer import tokenizer
 
     async with opened(settings, host, "generator") as backend:
-        yield LitellmGenerator(settings, backend, host.clock)
+        limit = settings.window or backend.known_window()
+        window = None
+        if limit is not None:
+            window = Window(tokens=limit, tokenizer=await host.bulk.run(tokenizer, settings.tokenizer))
+        yield LitellmGenerator(settings, backend, host.clock, window)
 
 
 @asynccontextmanager

@@ -64,6 +64,17 @@ class LitellmGeneratorSettings(LitellmSettings):
         default=False,
         description="Whether it goes on behind a last message of the assistant, instead of answering anew.",
     )
+    window: int | None = Field(
+        default=None,
+        ge=64,
+        description="Tokens that the model reads and writes at most; prompts are made to fit, with room for the answer."
+        " Left out: what litellm knows of the model.",
+    )
+    tokenizer: str = Field(
+        default="",
+        description="Path of the model's `tokenizer.json`, to count with. Empty: pieces of words of at most 4 letters, which are"
+        " rather too many than too few.",
+    )
 
 
 class LitellmEmbedderSettings(LitellmSettings):

@@ -19,6 +19,7 @@ from ragstone_server.spi.generator import (
     GenerationEvent,
     GeneratorFailed,
     TextDelta,
+    Window,
 )
 
 SILENCE_S = 120.0
@@ -56,16 +57,28 @@ def open_session(settings: OpenAICompatibleSettings) -> aiohttp.ClientSession:
 class OpenAICompatibleGenerator:
     """A `Generator` over chat completions. The connection of an answer that is left early is closed before the context is."""
 
-    def __init__(self, settings: OpenAICompatibleSettings, session: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: OpenAICompatibleSettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        window: Window | None = None,
+    ) -> None:
         self._settings = settings
         self._session = session
         self._clock = clock
+        self._window = window
         self._url = f"{settings.url}/chat/completions"
 
     @property
     def model(self) -> str:
         """What answers, as the stream names it."""
         return self._settings.model
+
+    @property
+    def window(self) -> Window | None:
+        """As configured."""
+        return self._window
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from ragstone_plugins.openai_compatible.settings import OpenAICompatibleSettings
 from ragstone_server.spi.errors import StartError
-from ragstone_server.spi.generator import Generator
+from ragstone_server.spi.generator import Generator, Window
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.provider import Provider
@@ -22,9 +22,13 @@ async def open_openai_compatible(settings: OpenAICompatibleSettings, host: Host)
             " the deployment of a route."
         )
     from ragstone_plugins.openai_compatible.generator import OpenAICompatibleGenerator, open_session
+    from ragstone_server.spi.model_tokenizer import tokenizer
 
+    window = None
+    if settings.window is not None:
+        window = Window(tokens=settings.window, tokenizer=await host.bulk.run(tokenizer, settings.tokenizer))
     async with open_session(settings) as session:
-        yield OpenAICompatibleGenerator(settings, session, host.clock)
+        yield OpenAICompatibleGenerator(settings, session, host.clock, window)
 
 
 PROVIDER: Provider[Generator, OpenAICompatibleSettings] = Provider(

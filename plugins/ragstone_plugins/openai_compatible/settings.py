@@ -34,6 +34,17 @@ class OpenAICompatibleSettings(Settings):
         default="max_tokens", description="Name under which the provider takes the most tokens of an answer."
     )
 
+    window: int | None = Field(
+        default=None,
+        ge=64,
+        description="Tokens that the model reads and writes at most; prompts are made to fit, with room for the answer.",
+    )
+    tokenizer: str = Field(
+        default="",
+        description="Path of the model's `tokenizer.json`, to count with. Empty: pieces of words of at most 4 letters, which are"
+        " rather too many than too few.",
+    )
+
     @field_validator("url")
     @classmethod
     def _is_a_base(cls, url: str) -> str:

@@ -81,7 +81,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         routes = await open_routes(configuration, registry, clock)
         retrieve_stages = await open_retrieve_stages(governor)
         context_filter = await open_context_filter(governor)
-        generate = Generate(routes, await open_router(governor), clock, random.Random())  # noqa: S311 - weights and jitter, no secrets
+        dice = random.Random()  # noqa: S311 - weights and jitter, no secrets
+        generate = Generate(routes, await open_router(governor), clock, dice, host.interactive)
         indexes = await stack.enter_async_context(
             Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
         )

@@ -17,7 +17,7 @@ from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.route import DEFAULT_ROUTE, Route, Routes
 from ragstone_server.routing.settings import DeploymentSettings, RouteSettings
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.generator import Fault, GenerateRequest, GenerationEvent, GeneratorFailed
+from ragstone_server.spi.generator import Fault, GenerateRequest, GenerationEvent, GeneratorFailed, Window
 from ragstone_server.spi.kinds import GENERATOR
 from ragstone_server.spi.stages import StreamStage
 from ragstone_server.wrappers.bounded import bounded_stream
@@ -59,7 +59,7 @@ async def open_routes(configuration: Configuration, registry: Registry, clock: C
     deployments = tuple(DeploymentSettings(provider=use, name=use) for use, _ in uses)
     settings = RouteSettings(deployments=deployments, retries=0)
     generators = [await registry.open_other(GENERATOR, use, config) for use, config in uses]
-    answering = [(generator.model, generator) for generator in generators]
+    answering = [Answering(generator.model, generator, generator.window) for generator in generators]
     return Routes({DEFAULT_ROUTE: opening.governed(DEFAULT_ROUTE, settings, answering)})
 
 
@@ -70,6 +70,14 @@ class Place(NamedTuple):
     name: str
 
 
+class Answering(NamedTuple):
+    """A generator with the concerns around it."""
+
+    model: str
+    stream: Stream
+    window: Window | None
+
+
 class _Opening:
     def __init__(self, configuration: Configuration, registry: Registry, clock: Clock) -> None:
         self._policy = configuration.policies[GENERATOR.name]
@@ -77,24 +85,24 @@ class _Opening:
         self._clock = clock
 
     async def route(self, name: str, settings: RouteSettings) -> Route:
-        answering: list[tuple[str, Stream]] = []
+        answering: list[Answering] = []
         for deployment in settings.deployments:
             fields = self._registry.offers.find(GENERATOR, deployment.provider).provider.config.model_fields
             own = _own(fields, deployment)
             generator = await self._registry.open_other(GENERATOR, deployment.provider, own)
             stream = not_stalled(generator, settings.first_token_seconds, settings.stall_seconds, _stalled)
             stream = abstaining(stream, NO_ANSWER_MARK)
-            answering.append((generator.model, stream))
+            answering.append(Answering(generator.model, stream, generator.window))
         return self.governed(name, settings, answering)
 
-    def governed(self, name: str, settings: RouteSettings, answering: Sequence[tuple[str, Stream]]) -> Route:
+    def governed(self, name: str, settings: RouteSettings, answering: Sequence[Answering]) -> Route:
         deployments = zip(settings.deployments, answering, strict=True)
-        names = _names(settings.deployments, [model for model, _ in answering])
+        names = _names(settings.deployments, [each.model for each in answering])
         return Route(
             name=name,
             deployments=tuple(
-                self._deployment(Place(name, own), settings, each, *model)
-                for own, (each, model) in zip(names, deployments, strict=True)
+                self._deployment(Place(name, own), settings, each, answering)
+                for own, (each, answering) in zip(names, deployments, strict=True)
             ),
             mid_stream=settings.mid_stream,
             callers_choose=settings.callers_choose,
@@ -103,9 +111,9 @@ class _Opening:
         )
 
     def _deployment(
-        self, place: Place, settings: RouteSettings, mine: DeploymentSettings, model: str, stream: Stream
+        self, place: Place, settings: RouteSettings, mine: DeploymentSettings, answering: Answering
     ) -> Deployment:
-        policy, clock = self._policy, self._clock
+        policy, clock, stream = self._policy, self._clock, answering.stream
         for limit in (mine.concurrency, policy.concurrency):
             if limit is not None:
                 stream = bounded_stream(stream, limit)
@@ -113,12 +121,13 @@ class _Opening:
         return Deployment(
             route=place.route,
             name=place.name,
-            model=model,
+            model=answering.model,
             generator=stream,
             breaker=Breaker(clock, settings.breaker_failures, settings.breaker_seconds),
             allowance=Allowance(clock, mine.requests_per_minute, mine.tokens_per_minute),
             weight=mine.weight,
             prefill=mine.prefill,
+            window=answering.window,
         )
 
 

@@ -43,6 +43,10 @@ class CitationChecker:
         self.text = ""
         self._bytes = 0
 
+    def allow(self, passages: tuple[NumberedPassage, ...]) -> None:
+        """From here on, these may be cited."""
+        self._passages = {passage.number: passage for passage in passages}
+
     def feed(self, piece: str) -> Iterator[Delta | Citation]:
         """Check a further piece; its end is held back while it could be part of a marker."""
         text = self._held + piece

@@ -14,6 +14,7 @@ from ragstone_server.pipelines.events import (
     Completed,
     Delta,
 )
+from ragstone_server.pipelines.fitting import Fitted
 from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.errors import DeadlineExceeded
@@ -41,6 +42,8 @@ class Draft:
         self._route = route
         self._why = why
         self._checker = CitationChecker(request.evidence)
+        self._fitted = Fitted(request=request)
+        self._in_prompt = 0
         self._speaker: Deployment | None = None
         self._continuing = False
         self._finished: Finished | None = None
@@ -61,9 +64,16 @@ class Draft:
         """Attempts that failed."""
         return len(self._records)
 
-    def request_for(self, deployment: Deployment) -> GenerateRequest:
-        """What to ask of the deployment."""
+    def request(self) -> GenerateRequest:
+        """What to ask next, whole."""
         return replace(self._request, prefix=self._checker.text) if self._continuing else self._request
+
+    def asks(self, fitted: Fitted) -> None:
+        """Note what is asked: only what stands in the prompt may be cited."""
+        self._fitted = fitted
+        passages = fitted.request.evidence
+        self._in_prompt = max(self._in_prompt, len(passages)) if self._continuing else len(passages)
+        self._checker.allow(passages)
 
     def told(
         self, deployment: Deployment, event: GenerationEvent
@@ -126,6 +136,7 @@ class Draft:
             attempts=tuple(self._records),
             prompt_version=self._request.prompt_version,
             invalid_citations=self._checker.invalid,
+            passages_in_prompt=self._in_prompt,
             watermark=watermark,
         )
 
@@ -142,6 +153,9 @@ class Draft:
         elif self._records:
             why = "tried again"
         self._speaker = deployment
+        if self._fitted.left_out:
+            reason = f"{self._fitted.left_out} did not fit the window of {deployment.model} and were left out"
+            yield Degradation(stage="prompt", reason=reason)
         yield AttemptStarted(
             model=deployment.model,
             route=self._route,

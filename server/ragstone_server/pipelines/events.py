@@ -105,6 +105,8 @@ class Completed:
     """Every call of a model, in order."""
     prompt_version: str = ""
     """Of the prompt template."""
+    passages_in_prompt: int = 0
+    """Of the evidence, how many the model was given: the first so many."""
     grounding: Grounding | None = None
     """How well the evidence supports the answer; None where it was not judged. Of a refused answer it has no sentences."""
 

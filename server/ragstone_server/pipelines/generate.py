@@ -12,12 +12,14 @@ from typing import NamedTuple
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.draft import Draft
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
+from ragstone_server.pipelines.fitting import Render, fit, size_of
 from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.route import DEFAULT_ROUTE, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import Overloaded, RequestError, StageFailed
+from ragstone_server.spi.errors import InvalidRequest, Overloaded, RequestError, StageFailed
 from ragstone_server.spi.generator import RETRYABLE, Abstention, Fault, GenerateRequest, GeneratorFailed
+from ragstone_server.spi.host import Lane
 from ragstone_server.spi.kinds import ROUTER
 from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.spi.stages import Stage
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 GenerateEvent = AttemptStarted | Delta | Citation | AttemptDiscarded | Degradation | Completed
 
+LONG_PROMPT = 65_536
+"""Bytes from which on counting tokens would hold up the event loop."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 
@@ -45,25 +49,32 @@ class Generate:
     """Asks the deployments of a route until one answers."""
 
     def __init__(
-        self, routes: Routes, router: Stage[RouteRequest, Outcome[RouteChoice]], clock: Clock, dice: random.Random
+        self,
+        routes: Routes,
+        router: Stage[RouteRequest, Outcome[RouteChoice]],
+        clock: Clock,
+        dice: random.Random,
+        lane: Lane,
     ) -> None:
         self._routes = routes
         self._router = router
         self._clock = clock
         self._dice = dice
+        self._lane = lane
 
     def check(self, choice: Choice) -> None:
         """Raises `InvalidRequest` where the choice is not permitted, before any work is spent."""
         self._routes.named_by_caller(choice.route).policy(choice.mid_stream)
 
     async def __call__(
-        self, request: GenerateRequest, choice: Choice, watermark: Watermark
+        self, request: GenerateRequest, choice: Choice, watermark: Watermark, render: Render | None = None
     ) -> AsyncGenerator[GenerateEvent, None]:
         """Ends with `Completed`. Raises `StageFailed` where no model answered, `Overloaded` where all are at their limits.
 
         The choice has passed `check`.
         An attempt that fails before its first token is not seen in the stream but as a degradation. After it, as the policy
         says: its deltas are declared void, the next model goes on behind them, or the stream fails.
+        `render` makes the prompt anew, with less in it, for a model into whose window it does not fit.
         """
         chosen = await self._chosen(request, choice)
         if chosen.degradation is not None:
@@ -86,7 +97,7 @@ class Generate:
             deployment = waiting.popleft()
             following = waiting[0] if waiting else order[0] if rounds else None
             try:
-                async with aclosing(self._attempt(deployment, draft)) as events:
+                async with aclosing(self._attempt(deployment, draft, render)) as events:
                     async for event in events:
                         yield event
             except Exception as error:
@@ -129,8 +140,16 @@ class Generate:
             return _Chosen(DEFAULT_ROUTE, "", Degradation(stage=ROUTER.name, reason="named a route that there is not"))
         return _Chosen(found.route, found.why, outcome.degradation)
 
-    async def _attempt(self, deployment: Deployment, draft: Draft) -> AsyncGenerator[GenerateEvent, None]:
-        async with deployment(draft.request_for(deployment)) as events:
+    async def _attempt(
+        self, deployment: Deployment, draft: Draft, render: Render | None
+    ) -> AsyncGenerator[GenerateEvent, None]:
+        whole = draft.request()
+        if deployment.window is None or size_of(whole) < LONG_PROMPT:
+            fitted = fit(whole, deployment.window, render)
+        else:
+            fitted = await self._lane.run(fit, whole, deployment.window, render)
+        draft.asks(fitted)
+        async with deployment(fitted.request) as events:
             async for event in events:
                 for told in draft.told(deployment, event):
                     yield told
@@ -157,6 +176,10 @@ class Generate:
         if faults and all(error.fault is Fault.RATE_LIMITED for error in faults):
             waits = [error.retry_after_s for error in faults if error.retry_after_s is not None]
             return Overloaded("the models are at their limits; try again", retry_after_s=min(waits, default=1.0))
+        if faults and all(error.fault is Fault.TOO_LONG for error in faults):
+            return InvalidRequest.of_field(
+                "search.question", "is too long, with the earlier turns, for the models of the route"
+            )
         metadata = {"stage": "generator"}
         if faults:
             metadata["fault"] = faults[-1].fault.value

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.observe.stage_times import StageTime, collected
 from ragstone_server.pipelines.events import Answer, AttemptDiscarded, Citation, Completed
+from ragstone_server.pipelines.fitting import Render
 from ragstone_server.pipelines.generate import Choice, Generate, GenerateEvent
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.judgement import Grounding
@@ -36,13 +37,13 @@ class GenerateGrounded:
         self._generate.check(choice)
 
     async def __call__(
-        self, request: GenerateRequest, choice: Choice, watermark: Watermark
+        self, request: GenerateRequest, choice: Choice, watermark: Watermark, render: Render
     ) -> AsyncGenerator[GroundedEvent, None]:
         """Ends with `Completed`, and raises, as `Generate` does.
 
         A check that fails is declared; where policy refuses what is not supported, no answer passes unjudged.
         """
-        async with aclosing(self._generate(request, choice, watermark)) as events:
+        async with aclosing(self._generate(request, choice, watermark, render)) as events:
             async for event in events:
                 if isinstance(event, Completed) and self._to_judge(event):
                     async for told in self._judged(request, event):
@@ -55,7 +56,8 @@ class GenerateGrounded:
 
     async def _judged(self, request: GenerateRequest, completed: Completed) -> AsyncGenerator[GroundedEvent, None]:
         grounding: Grounding | None = None
-        passages = tuple(passage.text for passage in request.evidence)
+        evidence = request.evidence[: completed.passages_in_prompt]
+        passages = tuple(passage.text for passage in evidence)
         with collected() as times:
             try:
                 grounding = await self._check_grounding(
@@ -72,7 +74,7 @@ class GenerateGrounded:
             yield _refused(completed, grounding)
             return
         if grounding is not None:
-            attributed = tuple(_attributed(grounding, request.evidence))
+            attributed = tuple(_attributed(grounding, evidence))
             for citation in attributed:
                 yield citation
             completed = _attached(completed, attributed, grounding)

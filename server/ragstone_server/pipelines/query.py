@@ -1,6 +1,6 @@
 """The way of a question: evidence first, then the answer, piece by piece."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredCon
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
 from ragstone_server.spi.generator import Abstention, FinishReason, GenerateRequest, Sampling, Usage
 from ragstone_server.spi.stages import Stage
+from ragstone_server.spi.turns import Turn
 from ragstone_server.wrappers.fallible import Degradation, Outcome
 
 
@@ -74,18 +75,23 @@ class AnswerQuestion:
         if not evidence:
             yield _nothing_to_read(request, retrieval)
             return
-        prompt = self._renderer.render(
-            template=await self._catalog.prompts.active(collection.key),
-            question=request.retrieve.question,
-            turns=request.retrieve.turns,
-            evidence=evidence,
-            collection=collection.name,
-            sampling=request.sampling,
-        )
+        template = await self._catalog.prompts.active(collection.key)
+
+        def render(turns: Sequence[Turn], passages: Sequence[NumberedPassage]) -> Prompt:
+            return self._renderer.render(
+                template=template,
+                question=request.retrieve.question,
+                turns=turns,
+                evidence=passages,
+                collection=collection.name,
+                sampling=request.sampling,
+            )
+
+        prompt = render(request.retrieve.turns, evidence)
         if prompt.failure is not None:
             yield Degradation(stage="prompt", reason=prompt.failure)
         asked = self._to_generate(request, retrieval, evidence, prompt)
-        async with aclosing(self._generate(asked, request.choice, retrieval.watermark)) as events:
+        async with aclosing(self._generate(asked, request.choice, retrieval.watermark, render)) as events:
             async for event in events:
                 yield event
 

@@ -15,11 +15,12 @@ from ragstone_server.spi.generator import (
     GeneratorFailed,
     TextDelta,
     Usage,
+    Window,
 )
 from ragstone_server.spi.stages import StreamStage
 from ragstone_server.spi.token_estimates import estimated_usage, prompt_tokens, tokens_of
 
-INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED})
+INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED, Fault.TOO_LONG})
 """Faults that say nothing about the health of a deployment."""
 
 
@@ -57,12 +58,14 @@ class Deployment:
         allowance: Allowance,
         weight: float | None = None,
         prefill: bool = False,
+        window: Window | None = None,
     ) -> None:
         self.route = route
         self.name = name
         self.model = model
         self.weight = weight
         self.prefill = prefill
+        self.window = window
         self._generator = generator
         self._breaker = breaker
         self._allowance = allowance

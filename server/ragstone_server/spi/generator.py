@@ -9,7 +9,18 @@ from typing import Protocol, TypeAlias
 from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.evidence import NumberedPassage
+from ragstone_server.spi.tokenizer import Tokenizer
 from ragstone_server.spi.turns import Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What a model reads and writes at most."""
+
+    tokens: int
+    """Of a prompt and its answer together."""
+    tokenizer: Tokenizer
+    """The model's own where it is known, else one that counts rather too much."""
 
 
 class FinishReason(StrEnum):
@@ -140,6 +151,8 @@ class Fault(StrEnum):
     """It sent an error where an answer was to come."""
     EMPTY = "empty"
     """It ended without a word."""
+    TOO_LONG = "too_long"
+    """The question does not fit the model's window; it was not asked."""
     FILTERED = "filtered"
     """Its filter refuses the question, or the whole answer."""
 
@@ -179,6 +192,11 @@ class Generator(Protocol):
     @property
     def model(self) -> str:
         """What answers, as the stream names it."""
+        ...
+
+    @property
+    def window(self) -> Window | None:
+        """What it reads and writes at most; None where that is not known, or without a limit."""
         ...
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:

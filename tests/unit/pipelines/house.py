@@ -72,6 +72,7 @@ class House:
     skip: bool = True
     retrieval: RetrievalSettings = field(default_factory=RetrievalSettings)
     answer: AnswerSettings = field(default_factory=AnswerSettings)
+    lane: MemoryLane = field(default_factory=lambda: MemoryLane("interactive", 1))
     grounding: GroundingSettings = field(default_factory=GroundingSettings)
     generation: Generation | None = None
 
@@ -119,7 +120,7 @@ class House:
 
     def _generate(self) -> GenerateGrounded:
         router = fallible(memory_router, "router", skip=True)
-        generate = Generate(routes(*self.generators, clock=self.clock), router, self.clock, random.Random(1))
+        generate = Generate(routes(*self.generators, clock=self.clock), router, self.clock, random.Random(1), self.lane)
         check = fallible(self.stages["grounding_check"], "grounding check", skip=False)
         return GenerateGrounded(generate, CheckGrounding(check, self.grounding.min_score), self.grounding)
 
@@ -150,6 +151,7 @@ def routes(*generators: MemoryGenerator, clock: Clock, **settings: Any) -> Route
             breaker=Breaker(clock, failures=3, seconds=30),
             allowance=Allowance(clock, None, None),
             prefill=generator.model.endswith("+"),
+            window=generator.window,
         )
         for generator in generators
     )

@@ -29,10 +29,12 @@ from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.testing.conformance.samples import CONTEXT, scored
 from ragstone_server.testing.memory.clock import MemoryClock
 from ragstone_server.testing.memory.generator import MemoryGenerator, Step
+from ragstone_server.testing.memory.host import MemoryLane
 from ragstone_server.testing.memory.router import memory_router
 from ragstone_server.wrappers.fallible import Degradation, fallible
 from tests.unit.pipelines.house import routes
 
+LANE = MemoryLane("interactive", 1)
 ROUTER = fallible(memory_router, "router", skip=True)
 WATERMARK = Watermark(epoch="e", collection=CollectionKey(1), position=Position(3))
 REQUEST = GenerateRequest(
@@ -61,7 +63,7 @@ async def told(
     *generators: MemoryGenerator, choice: MidStream | None = None, request: GenerateRequest = REQUEST, **settings: Any
 ) -> list[Any]:
     clock = MemoryClock()
-    generate = Generate(routes(*generators, clock=clock, **settings), ROUTER, clock, random.Random(1))
+    generate = Generate(routes(*generators, clock=clock, **settings), ROUTER, clock, random.Random(1), LANE)
     return [event async for event in generate(request, Choice(mid_stream=choice), WATERMARK)]
 
 
@@ -148,7 +150,7 @@ async def test_a_caller_chooses_only_where_it_may() -> None:
 
 def test_a_route_that_does_not_exist_is_named_with_those_that_do() -> None:
     clock = MemoryClock()
-    generate = Generate(routes(model("a", END), clock=clock), ROUTER, clock, random.Random(1))
+    generate = Generate(routes(model("a", END), clock=clock), ROUTER, clock, random.Random(1), LANE)
     with pytest.raises(InvalidRequest, match="no route 'best' to choose; there are: default"):
         generate.check(Choice(route="best"))
 
@@ -157,7 +159,7 @@ def test_a_route_that_callers_may_not_name_does_not_exist_for_them() -> None:
     clock = MemoryClock()
     only = routes(model("a", END), clock=clock).named("default")
     both = Routes({"default": only, "inner": replace(only, name="inner", by_name=False)})
-    generate = Generate(both, ROUTER, clock, random.Random(1))
+    generate = Generate(both, ROUTER, clock, random.Random(1), LANE)
     generate.check(Choice())
     with pytest.raises(InvalidRequest, match="no route 'inner' to choose; there are: default"):
         generate.check(Choice(route="inner"))
@@ -221,7 +223,7 @@ async def routed(choice: RouteChoice | Exception, wanted: str = "") -> list[Any]
             raise choice
         return choice
 
-    generate = Generate(Routes(two), fallible(router, "router", skip=True), clock, random.Random(1))
+    generate = Generate(Routes(two), fallible(router, "router", skip=True), clock, random.Random(1), LANE)
     return [event async for event in generate(REQUEST, Choice(route=wanted), WATERMARK)]
 
 

@@ -26,11 +26,13 @@ from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.testing.conformance.samples import CONTEXT, scored
 from ragstone_server.testing.memory.clock import MemoryClock
 from ragstone_server.testing.memory.generator import MemoryGenerator, Pause, Step
+from ragstone_server.testing.memory.host import MemoryLane
 from ragstone_server.testing.memory.router import memory_router
 from ragstone_server.wrappers.fallible import Degradation, fallible
 from tests.unit.pipelines.house import routes
 
 DEFAULT = Choice()
+LANE = MemoryLane("interactive", 1)
 ROUTER = fallible(memory_router, "router", skip=True)
 WATERMARK = Watermark(epoch="e", collection=CollectionKey(1), position=Position(3))
 REQUEST = GenerateRequest(
@@ -49,7 +51,7 @@ def playing(*steps: Step, model: str = "memory") -> MemoryGenerator:
 
 def generate(*generators: MemoryGenerator, **settings: Any) -> Generate:
     clock = MemoryClock()
-    return Generate(routes(*generators, clock=clock, **settings), ROUTER, clock, random.Random(1))
+    return Generate(routes(*generators, clock=clock, **settings), ROUTER, clock, random.Random(1), LANE)
 
 
 async def events(*generators: MemoryGenerator, choice: Choice = DEFAULT, **settings: Any) -> list[Any]:

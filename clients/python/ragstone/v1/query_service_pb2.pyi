@@ -793,6 +793,7 @@ class Completed(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     PROMPT_VERSION_FIELD_NUMBER: _builtins.int
     GROUNDING_FIELD_NUMBER: _builtins.int
+    PASSAGES_IN_PROMPT_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why the answer ended."""
     watermark: _builtins.str
@@ -801,6 +802,8 @@ class Completed(_message.Message):
     """Citations that named no passage of the evidence and were removed."""
     prompt_version: _builtins.str
     """Version of the prompt template: its number within the collection, or the name of the built-in one."""
+    passages_in_prompt: _builtins.int
+    """Of the evidence, how many passages the model was given: the first so many. Others did not fit its window."""
     @_builtins.property
     def abstention(self) -> Global___Abstention:
         """Absent: the question was answered."""
@@ -833,10 +836,11 @@ class Completed(_message.Message):
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         prompt_version: _builtins.str = ...,
         grounding: Global___AnswerGrounding | None = ...,
+        passages_in_prompt: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "grounding", b"grounding", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "grounding", b"grounding", "invalid_citations", b"invalid_citations", "prompt_version", b"prompt_version", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "answer", b"answer", "attempts", b"attempts", "finish_reason", b"finish_reason", "grounding", b"grounding", "invalid_citations", b"invalid_citations", "passages_in_prompt", b"passages_in_prompt", "prompt_version", b"prompt_version", "usage", b"usage", "watermark", b"watermark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

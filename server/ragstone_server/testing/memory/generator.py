@@ -15,6 +15,7 @@ from ragstone_server.spi.generator import (
     GenerationEvent,
     TextDelta,
     Usage,
+    Window,
 )
 
 _FIRST_SENTENCE = re.compile(r".+?[.!?](?=\s|$)|.+", re.DOTALL)
@@ -39,16 +40,22 @@ class MemoryGenerator:
     `open_streams` and `requests` let a test see that streams were closed and what was asked.
     """
 
-    def __init__(self, script: Script | None = None, *, model: str = "memory") -> None:
+    def __init__(self, script: Script | None = None, *, model: str = "memory", window: Window | None = None) -> None:
         self.requests: list[GenerateRequest] = []
         self.open_streams = 0
         self._script = quote_first if script is None else script
         self._model = model
+        self._window = window
 
     @property
     def model(self) -> str:
         """What answers, as the stream names it."""
         return self._model
+
+    @property
+    def window(self) -> Window | None:
+        """As the test wants it."""
+        return self._window
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Play the script."""

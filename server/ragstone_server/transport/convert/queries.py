@@ -175,6 +175,7 @@ def _completed(event: events.Completed) -> query_service_pb2.Completed:
         ),
         invalid_citations=event.invalid_citations,
         prompt_version=event.prompt_version,
+        passages_in_prompt=event.passages_in_prompt,
         grounding=None if event.grounding is None else answer_grounding_to(event.grounding),
     )
 

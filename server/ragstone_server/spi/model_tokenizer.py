@@ -32,7 +32,7 @@ def tokenizer(path: str) -> Tokenizer:
         file = File.from_file(str(Path(path).expanduser()))
     except Exception as error:  # the library raises nothing narrower
         raise StartError(
-            f"{path} cannot be read as a tokenizer; the embedder litellm needs a tokenizer.json."
+            f"{path} cannot be read as a tokenizer; name the tokenizer.json of the model, or leave it out."
         ) from error
     file.no_padding()
     file.no_truncation()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ragstone_plugins.litellm_provider.batches import batches
 from ragstone_plugins.litellm_provider.faults import failure
-from ragstone_plugins.litellm_provider.tokens import PieceTokenizer
 from ragstone_server.spi.generator import Fault
+from ragstone_server.spi.model_tokenizer import PieceTokenizer
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
