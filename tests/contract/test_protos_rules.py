@@ -96,6 +96,7 @@ GOOD: list[Message] = [
     _search(),
     _search(question="x" * 8192, top_k=1000, collection=NAME, turns=[TURN(role=USER, text="x")] * 64),
     query_service_pb2.RetrieveRequest(search=query_service_pb2.Search(question="When?")),
+    query_service_pb2.QueryRequest(search=query_service_pb2.Search(question="When?"), max_cost_micros=0),
     query_service_pb2.CheckGroundingRequest(text="It is so.", passages=["So it is."]),
     _upsert(),
     _upsert(text="", version=1),
@@ -126,6 +127,10 @@ GOOD: list[Message] = [
 
 BAD: list[tuple[Message, str]] = [
     (query_service_pb2.QueryRequest(), "search"),
+    (
+        query_service_pb2.QueryRequest(search=query_service_pb2.Search(question="When?"), max_cost_micros=-1),
+        "max_cost_micros",
+    ),
     (query_service_pb2.RetrieveRequest(), "search"),
     (query_service_pb2.CheckGroundingRequest(passages=["So it is."]), "text"),
     (query_service_pb2.CheckGroundingRequest(text="It is so."), "passages"),

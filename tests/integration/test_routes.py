@@ -86,6 +86,7 @@ ROUTES: dict[str, dict[str, Any]] = {
     "once": {"retries": 0},
     "waiting": {},
     "filtered": {"retries": 0},
+    "priced": {"retries": 0},
     "limited": {},
 }
 """A route has the health of its deployments to itself: what one test does to it, no other sees."""
@@ -107,7 +108,9 @@ async def open_house(request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
             # litellm takes its time with the first request of a process.
             common = {"stall_seconds": 0.5, "first_token_seconds": 60.0, "breaker_failures": 1000}
             values = {key: json.dumps(value) for key, value in {**common, **more}.items()}
-            for key, value in {"deployments": f"[{deployments}]", **values}.items():
+            priced = deployments.replace("prefill", 'price = { input = "2", output = "10" }, prefill')
+            listed = priced if route == "priced" else deployments
+            for key, value in {"deployments": f"[{listed}]", **values}.items():
                 settings[f"RAGSTONE__ROUTES__{route.upper()}__{key.upper()}"] = value
         served = Served(tmp_path_factory.mktemp("routes") / "data", **settings)
         await asyncio.to_thread(served.start)
@@ -238,6 +241,16 @@ async def test_what_no_provider_lets_pass_ends_as_an_abstention(it: House, refus
     completed = end(await it.ask(route="filtered"))
     assert completed.abstention is Abstention.POLICY
     assert [attempt.fault for attempt in completed.attempts] == ["filtered", "filtered"]
+
+
+async def test_a_budget_refuses_before_anything_is_spent(it: House) -> None:
+    completed = end(await it.ask(route="priced", max_cost=0.0001))
+    assert completed.abstention is Abstention.BUDGET
+    assert [attempt.fault for attempt in completed.attempts] == ["over_budget", "over_budget"]
+    assert it.first.arrived.empty()
+    assert it.second.arrived.empty()
+    assert end(await it.ask(route="priced", max_cost=1)).abstention is None
+    assert end(await it.ask(max_cost=1)).abstention is Abstention.BUDGET  # nobody knows the prices of this route
 
 
 async def test_a_model_without_an_answer_abstains(it: House) -> None:

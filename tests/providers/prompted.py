@@ -44,6 +44,11 @@ class Prompted:
         """That of the generator."""
         return self._generator.window
 
+    @property
+    def metered(self) -> bool:
+        """That of the generator."""
+        return self._generator.metered
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""
         return self._generator(replace(request, prompt=prompt_for(request)))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from typing import Any, Self
 
 import grpc
@@ -18,7 +19,7 @@ from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
 from ragstone.passages import MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.repeating import Repeats
-from ragstone.requests import collection_name, document_name, mid_stream_to, search, upsert
+from ragstone.requests import collection_name, document_name, micros, mid_stream_to, search, upsert
 from ragstone.session import Session
 from ragstone.v1 import (
     admin_service_pb2_grpc,
@@ -96,13 +97,15 @@ class Client:
         mid_stream: MidStream | None = None,
         temperature: float | None = None,
         stop: Sequence[str] = (),
+        max_cost: Decimal | float | None = None,
         stage_options: Mapping[str, Mapping[str, Any]] | None = None,
         timeout: float | None = None,
     ) -> Generator[query_service_pb2.QueryResponse, None, None]:
         """Ask, and iterate over the messages of the contract; leaving early cancels.
 
         `min_watermark="session"` waits until the index has all that this client wrote. `mid_stream` says what happens when a
-        model fails after its first token, where the route permits callers to choose.
+        model fails after its first token, where the route permits callers to choose. `max_cost` is in US dollars: what may
+        cost more is not asked.
         """
         request = query_service_pb2.QueryRequest(
             search=search(
@@ -120,6 +123,7 @@ class Client:
             mid_stream=mid_stream_to(mid_stream),
             temperature=temperature,
             stop=stop,
+            max_cost_micros=micros(max_cost),
         )
         repeats = Repeats(deadline("Query", timeout))
         begun = False

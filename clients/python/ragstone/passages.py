@@ -16,6 +16,8 @@ class Abstention(StrEnum):
     """Nothing in the evidence answers the question."""
     LOW_GROUNDING = "LOW_GROUNDING"
     """What was answered is not supported by the evidence, and the server refuses such answers."""
+    BUDGET = "BUDGET"
+    """Every model that could be asked may cost more than the caller permits."""
     POLICY = "POLICY"
     """The filters of all providers refuse the question, or what there is to say."""
     NO_PERMITTED_CONTENT = "NO_PERMITTED_CONTENT"

@@ -1,6 +1,7 @@
 """Requests, as both clients send them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf.message import Message
@@ -67,6 +68,11 @@ def search(
         struct.update(options)
         message.stage_options[stage].CopyFrom(struct)
     return message
+
+
+def micros(dollars: Decimal | float | None) -> int | None:
+    """Millionths of a US dollar, rounded down."""
+    return None if dollars is None else int(Decimal(str(dollars)) * 1_000_000)
 
 
 def _turn(turn: Turn | tuple[str, str]) -> query_service_pb2.Turn:

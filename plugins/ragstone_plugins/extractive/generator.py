@@ -68,6 +68,11 @@ class ExtractiveGenerator:
         """It reads whatever there is."""
         return None
 
+    @property
+    def metered(self) -> bool:
+        """It answers in this process."""
+        return False
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""
         return self._stream(request)

@@ -27,7 +27,7 @@ async def open_features(settings: FeaturesSettings, host: Host) -> AsyncIterator
 
 PROVIDER: Provider[Router, FeaturesSettings] = Provider(
     name="features",
-    summary="chooses by length, joined facts, language, evidence, tenant and collection, as rules say",
+    summary="chooses by length, joined facts, language, evidence, budget, tenant and collection, as rules say",
     config=FeaturesSettings,
     open=open_features,
 )

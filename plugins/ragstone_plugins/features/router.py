@@ -11,7 +11,7 @@ DEFAULT = "default"
 
 
 class FeaturesRouter:
-    """A `Router` by words, hops, language, context, tenant and collection.
+    """A `Router` by words, hops, language, context, budget, tenant and collection.
 
     `language_of` gives the language of a text; it is asked only where a rule wants to know.
     """
@@ -36,6 +36,7 @@ class FeaturesRouter:
         yield rule.min_words is None or words >= rule.min_words
         yield rule.max_words is None or words <= rule.max_words
         yield rule.min_turns is None or len(request.turns) >= rule.min_turns
+        yield rule.budget_below is None or (request.max_cost is not None and request.max_cost < rule.budget_below)
         yield rule.min_context_tokens is None or _context_tokens(request) >= rule.min_context_tokens
         yield rule.min_hops is None or hops(request.question) >= rule.min_hops
         yield not rule.languages or self._language_of(request.question) in rule.languages
@@ -51,6 +52,8 @@ class FeaturesRouter:
             yield f"{len(request.turns)} earlier turns"
         if rule.min_context_tokens is not None:
             yield f"about {_context_tokens(request)} tokens of evidence"
+        if rule.budget_below is not None:
+            yield f"a budget below ${rule.budget_below}"
         if rule.min_hops is not None:
             yield f"joins {hops(request.question)} facts"
         if rule.languages:

@@ -1,5 +1,6 @@
 """What can be set of the router `features`."""
 
+from decimal import Decimal
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -20,6 +21,9 @@ class RouteRule(Settings):
         default=None, ge=1, description="Fewest tokens of evidence, estimated by its length."
     )
     min_turns: int | None = Field(default=None, ge=1, description="Fewest earlier turns.")
+    budget_below: Decimal | None = Field(
+        default=None, gt=0, description="The caller permits the answer to cost less than this, in US dollars."
+    )
     languages: tuple[str, ...] = Field(default=(), description="Languages of the question, as `en` or `de`.")
     tenants: tuple[str, ...] = Field(default=(), description="Tenants that ask.")
     collections: tuple[str, ...] = Field(default=(), description="Collections that are asked.")

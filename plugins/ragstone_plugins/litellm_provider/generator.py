@@ -32,6 +32,7 @@ class LitellmGenerator:
         self._clock = clock
         self.model = settings.model
         self.window = window
+        self.metered = True
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""

@@ -80,6 +80,11 @@ class OpenAICompatibleGenerator:
         """As configured."""
         return self._window
 
+    @property
+    def metered(self) -> bool:
+        """The provider may ask money."""
+        return True
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""
         return self._stream(request)

@@ -14,6 +14,7 @@ from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.allowance import Allowance
 from ragstone_server.routing.breaker import Breaker
 from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.price import FREE
 from ragstone_server.routing.route import DEFAULT_ROUTE, Route, Routes
 from ragstone_server.routing.settings import DeploymentSettings, RouteSettings
 from ragstone_server.spi.clock import Clock
@@ -59,7 +60,7 @@ async def open_routes(configuration: Configuration, registry: Registry, clock: C
     deployments = tuple(DeploymentSettings(provider=use, name=use) for use, _ in uses)
     settings = RouteSettings(deployments=deployments, retries=0)
     generators = [await registry.open_other(GENERATOR, use, config) for use, config in uses]
-    answering = [Answering(generator.model, generator, generator.window) for generator in generators]
+    answering = [Answering(generator.model, generator, generator.window, generator.metered) for generator in generators]
     return Routes({DEFAULT_ROUTE: opening.governed(DEFAULT_ROUTE, settings, answering)})
 
 
@@ -76,6 +77,7 @@ class Answering(NamedTuple):
     model: str
     stream: Stream
     window: Window | None
+    metered: bool
 
 
 class _Opening:
@@ -92,7 +94,7 @@ class _Opening:
             generator = await self._registry.open_other(GENERATOR, deployment.provider, own)
             stream = not_stalled(generator, settings.first_token_seconds, settings.stall_seconds, _stalled)
             stream = abstaining(stream, NO_ANSWER_MARK)
-            answering.append(Answering(generator.model, stream, generator.window))
+            answering.append(Answering(generator.model, stream, generator.window, generator.metered))
         return self.governed(name, settings, answering)
 
     def governed(self, name: str, settings: RouteSettings, answering: Sequence[Answering]) -> Route:
@@ -128,6 +130,7 @@ class _Opening:
             weight=mine.weight,
             prefill=mine.prefill,
             window=answering.window,
+            price=mine.price or (None if answering.metered else FREE),
         )
 
 

@@ -24,6 +24,7 @@ from ragstone_server.cli.common import collection_option, connected, json_option
 _ABSTENTIONS = {
     Abstention.NO_RELEVANT_CONTENT: "The documents do not say.",
     Abstention.LOW_GROUNDING: "What the model answered is not supported by the documents.",
+    Abstention.BUDGET: "Every model may cost more than that.",
     Abstention.POLICY: "The models refuse this question, or its answer.",
     Abstention.NO_PERMITTED_CONTENT: "There is no document that you may read.",
 }
@@ -42,6 +43,9 @@ _ABSTENTIONS = {
     type=click.Choice(list(MidStream), case_sensitive=False),
     help="What happens when a model fails after its first token.",
 )
+@click.option(
+    "--max-cost", type=float, help="Most that the answer may cost, in US dollars; what may cost more is not asked."
+)
 @server_option
 @json_option
 def ask_command(
@@ -51,6 +55,7 @@ def ask_command(
     top_k: int | None,
     route: str | None,
     mid_stream: MidStream | None,
+    max_cost: float | None,
     server: str,
     as_json: bool,
 ) -> None:
@@ -64,6 +69,7 @@ def ask_command(
         "top_k": top_k,
         "route": route,
         "mid_stream": mid_stream,
+        "max_cost": max_cost,
     }
     with connected(server) as client:
         if as_json:

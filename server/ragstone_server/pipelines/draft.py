@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.citations import CitationChecker
@@ -16,6 +17,7 @@ from ragstone_server.pipelines.events import (
 )
 from ragstone_server.pipelines.fitting import Fitted
 from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.price import cost_of
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import (
@@ -48,6 +50,8 @@ class Draft:
         self._continuing = False
         self._finished: Finished | None = None
         self._records: list[AttemptRecord] = []
+        self.spent = Decimal(0)
+        """US dollars, on models whose price is known."""
 
     @property
     def finished(self) -> bool:
@@ -168,3 +172,5 @@ class Draft:
         self._records.append(
             AttemptRecord(model=deployment.model, deployment=deployment.name, fault=fault, usage=usage)
         )
+        if deployment.price is not None:
+            self.spent += cost_of(deployment.price, usage)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 from ragstone_server.catalog.watermark import Watermark
@@ -14,6 +15,7 @@ from ragstone_server.pipelines.draft import Draft
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
 from ragstone_server.pipelines.fitting import Render, fit, size_of
 from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.price import most_of
 from ragstone_server.routing.route import DEFAULT_ROUTE, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.clock import Clock
@@ -43,6 +45,8 @@ class Choice:
     """Empty: the default one."""
     mid_stream: MidStream | None = None
     """None: what the route says."""
+    max_cost: Decimal | None = None
+    """Most that the answer may cost, in US dollars; None: whatever it costs."""
 
 
 class Generate:
@@ -87,8 +91,8 @@ class Generate:
         waiting = deque(order)
         rounds = route.retries
         while not draft.finished:
-            if not waiting and _refused(faults, draft):
-                draft.abstain(Abstention.POLICY)
+            if not waiting and (refusal := _refusal(faults, draft)):
+                draft.abstain(refusal)
                 break
             if not waiting:
                 await self._pause(request, faults, draft.tries)
@@ -97,7 +101,7 @@ class Generate:
             deployment = waiting.popleft()
             following = waiting[0] if waiting else order[0] if rounds else None
             try:
-                async with aclosing(self._attempt(deployment, draft, render)) as events:
+                async with aclosing(self._attempt(deployment, draft, choice, render)) as events:
                     async for event in events:
                         yield event
             except Exception as error:
@@ -110,8 +114,8 @@ class Generate:
                     raise
                 if isinstance(error, GeneratorFailed):
                     faults.append(error)
-                if following is None and _refused(faults, draft):
-                    draft.abstain(Abstention.POLICY)
+                if following is None and (refusal := _refusal(faults, draft)):
+                    draft.abstain(refusal)
                     break
                 if following is None or (draft.said and policy is MidStream.FAIL):
                     raise self._given_up(faults) from error
@@ -131,6 +135,7 @@ class Generate:
                 turns=request.turns,
                 evidence=request.evidence,
                 routes=names,
+                max_cost=choice.max_cost,
             )
         )
         found = outcome.result
@@ -141,13 +146,15 @@ class Generate:
         return _Chosen(found.route, found.why, outcome.degradation)
 
     async def _attempt(
-        self, deployment: Deployment, draft: Draft, render: Render | None
+        self, deployment: Deployment, draft: Draft, choice: Choice, render: Render | None
     ) -> AsyncGenerator[GenerateEvent, None]:
         whole = draft.request()
         if deployment.window is None or size_of(whole) < LONG_PROMPT:
             fitted = fit(whole, deployment.window, render)
         else:
             fitted = await self._lane.run(fit, whole, deployment.window, render)
+        if choice.max_cost is not None:
+            _check_cost(deployment, fitted.request, choice.max_cost - draft.spent)
         draft.asks(fitted)
         async with deployment(fitted.request) as events:
             async for event in events:
@@ -186,15 +193,26 @@ class Generate:
         return StageFailed("no model answered", metadata=metadata)
 
 
+def _check_cost(deployment: Deployment, request: GenerateRequest, left: Decimal) -> None:
+    """Refuse before anything is spent."""
+    if deployment.price is None:
+        raise GeneratorFailed(Fault.OVER_BUDGET, f"the price of {deployment.name} is not known")
+    if most_of(deployment.price, request) > left:
+        raise GeneratorFailed(Fault.OVER_BUDGET, f"{deployment.name} may cost more than the caller permits")
+
+
 class _Chosen(NamedTuple):
     route: str
     why: str
     degradation: Degradation | None = None
 
 
-def _refused(faults: list[GeneratorFailed], draft: Draft) -> bool:
-    """Whether the filters of all that were asked refuse: there is nothing wrong but the question, or its answer."""
-    return draft.tries == len(faults) and all(error.fault is Fault.FILTERED for error in faults)
+def _refusal(faults: list[GeneratorFailed], draft: Draft) -> Abstention | None:
+    """Why there is no answer, where nothing is wrong with the models."""
+    kinds = {error.fault for error in faults}
+    if draft.tries != len(faults) or not kinds <= {Fault.FILTERED, Fault.OVER_BUDGET}:
+        return None
+    return Abstention.BUDGET if Fault.OVER_BUDGET in kinds else Abstention.POLICY
 
 
 def _unforeseen(error: Exception) -> Exception | None:

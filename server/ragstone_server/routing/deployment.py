@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from ragstone_server.routing.allowance import Allowance
 from ragstone_server.routing.breaker import Breaker, BreakerState
+from ragstone_server.routing.settings import Price
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import (
     Fault,
@@ -59,6 +60,7 @@ class Deployment:
         weight: float | None = None,
         prefill: bool = False,
         window: Window | None = None,
+        price: Price | None = None,
     ) -> None:
         self.route = route
         self.name = name
@@ -66,6 +68,7 @@ class Deployment:
         self.weight = weight
         self.prefill = prefill
         self.window = window
+        self.price = price
         self._generator = generator
         self._breaker = breaker
         self._allowance = allowance

@@ -45,6 +45,8 @@ class Abstention(StrEnum):
     """There is nothing that the caller may read: a collection that is empty for it."""
     LOW_GROUNDING = "low_grounding"
     """What was answered is not supported by the evidence, and policy refuses that."""
+    BUDGET = "budget"
+    """Every model that could be asked may cost more than the caller permits."""
     POLICY = "policy"
     """The filters of all providers refuse the question, or what there is to say."""
 
@@ -151,6 +153,8 @@ class Fault(StrEnum):
     """It sent an error where an answer was to come."""
     EMPTY = "empty"
     """It ended without a word."""
+    OVER_BUDGET = "over_budget"
+    """Its answer may cost more than the caller permits, or nobody knows its price; it was not asked."""
     TOO_LONG = "too_long"
     """The question does not fit the model's window; it was not asked."""
     FILTERED = "filtered"
@@ -197,6 +201,11 @@ class Generator(Protocol):
     @property
     def window(self) -> Window | None:
         """What it reads and writes at most; None where that is not known, or without a limit."""
+        ...
+
+    @property
+    def metered(self) -> bool:
+        """Whether somebody may ask money for its tokens."""
         ...
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:

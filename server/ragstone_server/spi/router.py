@@ -1,6 +1,7 @@
 """Router: which route of models answers a question."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeAlias
 
 from ragstone_server.spi.context import RequestContext
@@ -19,6 +20,8 @@ class RouteRequest:
     evidence: tuple[NumberedPassage, ...]
     routes: tuple[str, ...]
     """Names; `default` is among them."""
+    max_cost: Decimal | None = None
+    """Budget that is left for the answer, in US dollars; None: there is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Completed, Delta
 from ragstone_server.pipelines.generate import Choice, Generate
 from ragstone_server.routing.deployment import Deployment
+from ragstone_server.routing.price import FREE
 from ragstone_server.routing.route import Route, Routes
-from ragstone_server.routing.settings import MidStream
+from ragstone_server.routing.settings import MidStream, Price
 from ragstone_server.spi.errors import InvalidRequest, Overloaded, StageFailed
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.generator import (
@@ -271,3 +273,46 @@ async def test_another_provider_may_answer_what_one_refuses() -> None:
 async def test_a_refusal_beside_a_failure_is_a_failure() -> None:
     with pytest.raises(StageFailed):
         await told(model("a", FILTERED), model("b", GeneratorFailed(Fault.MALFORMED)))
+
+
+async def spending(max_cost: str, *priced: tuple[MemoryGenerator, Price | None], **settings: Any) -> list[Any]:
+    """With a limit, of models with their prices."""
+    clock = MemoryClock()
+    of_all = routes(*(generator for generator, _ in priced), clock=clock, **settings)
+    for deployment, (_, price) in zip(of_all.deployments(), priced, strict=True):
+        deployment.price = price
+    generate = Generate(of_all, ROUTER, clock, random.Random(1), LANE)
+    return [event async for event in generate(REQUEST, Choice(max_cost=Decimal(max_cost)), WATERMARK)]
+
+
+DEAR = Price(input=Decimal(10), output=Decimal(100))
+"""A hundred tokens of an answer cost a cent."""
+CHEAP = Price(input=Decimal(0), output=Decimal(1))
+
+
+async def test_a_model_that_may_cost_too_much_is_not_asked() -> None:
+    dear, cheap = model("dear", "nine [1]", END), model("cheap", "nine [1]", END)
+    found = await spending("0.009", (dear, DEAR), (cheap, CHEAP))
+    assert faults(found) == ["over_budget", None]
+    assert dear.requests == []
+
+
+async def test_nor_is_one_whose_price_nobody_knows() -> None:
+    unknown = model("unknown", "nine [1]", END)
+    found = await spending("100", (unknown, None), retries=2)
+    assert (found[-1].finish_reason, found[-1].abstention) == (FinishReason.ABSTAINED, Abstention.BUDGET)
+    assert unknown.requests == []
+    assert of(AttemptStarted, found) == []
+
+
+async def test_what_failed_attempts_have_used_is_spent() -> None:
+    spent = GeneratorFailed(Fault.CUT, usage=Usage(input_tokens=0, output_tokens=60, estimated=False))
+    other = model("b", "nine [1]", END)
+    with pytest.raises(StageFailed):
+        await spending("0.015", (model("a", spent), DEAR), (other, DEAR))
+    assert other.requests == []
+    assert faults(await spending("0.017", (model("a", spent), DEAR), (other, DEAR))) == ["cut", None]
+
+
+async def test_what_is_free_may_always_be_asked() -> None:
+    assert faults(await spending("0", (model("a", "nine [1]", END), FREE))) == [None]

@@ -120,6 +120,8 @@ class _AbstentionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Abst
     """What was answered is not supported by the evidence, and the server refuses such answers."""
     ABSTENTION_REASON_POLICY: _AbstentionReason.ValueType  # 3
     """The filters of all providers refuse the question, or what there is to say."""
+    ABSTENTION_REASON_BUDGET: _AbstentionReason.ValueType  # 4
+    """Every model that could be asked may cost more than the caller permits."""
     ABSTENTION_REASON_NO_PERMITTED_CONTENT: _AbstentionReason.ValueType  # 5
     """There is nothing that the caller may read: a collection that is empty for it."""
 
@@ -134,6 +136,8 @@ ABSTENTION_REASON_LOW_GROUNDING: AbstentionReason.ValueType  # 2
 """What was answered is not supported by the evidence, and the server refuses such answers."""
 ABSTENTION_REASON_POLICY: AbstentionReason.ValueType  # 3
 """The filters of all providers refuse the question, or what there is to say."""
+ABSTENTION_REASON_BUDGET: AbstentionReason.ValueType  # 4
+"""Every model that could be asked may cost more than the caller permits."""
 ABSTENTION_REASON_NO_PERMITTED_CONTENT: AbstentionReason.ValueType  # 5
 """There is nothing that the caller may read: a collection that is empty for it."""
 Global___AbstentionReason: _TypeAlias = AbstentionReason  # noqa: Y015
@@ -248,6 +252,7 @@ class QueryRequest(_message.Message):
     MID_STREAM_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
+    MAX_COST_MICROS_FIELD_NUMBER: _builtins.int
     context_tokens: _builtins.int
     """Most tokens of evidence in the prompt. 0: the server's default."""
     max_output_tokens: _builtins.int
@@ -258,6 +263,10 @@ class QueryRequest(_message.Message):
     """What happens when a model fails after its first token. Unspecified: what the route says."""
     temperature: _builtins.float
     """From 0, always the likeliest token, to 2. Absent: the model's default."""
+    max_cost_micros: _builtins.int
+    """Most that the answer may cost, in millionths of a US dollar. A model that may cost more, or whose price nobody knows, is
+    not asked. Absent: whatever it costs.
+    """
     @_builtins.property
     def search(self) -> Global___Search:
         """What to look for, and where."""
@@ -276,13 +285,19 @@ class QueryRequest(_message.Message):
         mid_stream: Global___MidStream.ValueType = ...,
         temperature: _builtins.float | None = ...,
         stop: _abc.Iterable[_builtins.str] | None = ...,
+        max_cost_micros: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "search", b"search", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros", "_temperature", b"_temperature", "max_cost_micros", b"max_cost_micros", "search", b"search", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "context_tokens", b"context_tokens", "max_output_tokens", b"max_output_tokens", "mid_stream", b"mid_stream", "route", b"route", "search", b"search", "stop", b"stop", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros", "_temperature", b"_temperature", "context_tokens", b"context_tokens", "max_cost_micros", b"max_cost_micros", "max_output_tokens", b"max_output_tokens", "mid_stream", b"mid_stream", "route", b"route", "search", b"search", "stop", b"stop", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_cost_micros: _TypeAlias = _typing.Literal["max_cost_micros"]  # noqa: Y015
+    _WhichOneofArgType__max_cost_micros: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros"]  # noqa: Y015
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_cost_micros) -> _WhichOneofReturnType__max_cost_micros | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
 
 Global___QueryRequest: _TypeAlias = QueryRequest  # noqa: Y015

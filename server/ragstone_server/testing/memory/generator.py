@@ -57,6 +57,11 @@ class MemoryGenerator:
         """As the test wants it."""
         return self._window
 
+    @property
+    def metered(self) -> bool:
+        """Nobody asks money for it."""
+        return False
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Play the script."""
         return self._stream(request)

@@ -1,6 +1,7 @@
 """Questions in, evidence and events out."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -44,6 +45,7 @@ _MID_STREAM = {
 _ABSTENTION = {
     Abstention.NO_RELEVANT_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT,
     Abstention.LOW_GROUNDING: query_service_pb2.ABSTENTION_REASON_LOW_GROUNDING,
+    Abstention.BUDGET: query_service_pb2.ABSTENTION_REASON_BUDGET,
     Abstention.POLICY: query_service_pb2.ABSTENTION_REASON_POLICY,
     Abstention.NO_PERMITTED_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_PERMITTED_CONTENT,
 }
@@ -86,7 +88,11 @@ def query_from(wire: query_service_pb2.QueryRequest, retrieve: RetrieveRequest) 
         retrieve=retrieve,
         context_tokens=wire.context_tokens or None,
         max_output_tokens=wire.max_output_tokens or None,
-        choice=Choice(route=wire.route, mid_stream=_MID_STREAM[wire.mid_stream]),
+        choice=Choice(
+            route=wire.route,
+            mid_stream=_MID_STREAM[wire.mid_stream],
+            max_cost=Decimal(wire.max_cost_micros) / 1_000_000 if wire.HasField("max_cost_micros") else None,
+        ),
         sampling=Sampling(
             temperature=wire.temperature if wire.HasField("temperature") else None, stop=tuple(wire.stop)
         ),

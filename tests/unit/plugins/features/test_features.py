@@ -1,5 +1,6 @@
 """The router `features`: the first rule that fits decides, and says why."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -79,3 +80,10 @@ async def test_a_route_that_there_is_not_is_passed_over() -> None:
 def test_a_rule_without_a_condition_is_refused() -> None:
     with pytest.raises(ValidationError, match="needs a condition"):
         RouteRule(route="a")
+
+
+async def test_a_small_budget_takes_its_route() -> None:
+    cheap = RouteRule(route="a", budget_below=Decimal("0.01"))
+    assert await route("When?", cheap, max_cost=Decimal("0.005")) == RouteChoice(route="a", why="a budget below $0.01")
+    assert (await route("When?", cheap, max_cost=Decimal("0.01"))).route == "default"
+    assert (await route("When?", cheap)).route == "default"
