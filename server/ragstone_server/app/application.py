@@ -3,10 +3,12 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version as distribution_version
 
 from ragstone_server.app.checking import check
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.data_directory import locked
+from ragstone_server.app.instruments import instruments_of
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.stages import (
     Governor,
@@ -19,6 +21,7 @@ from ragstone_server.app.stages import (
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.observe.metrics import exporting
 from ragstone_server.pipelines.generate import Generate
 from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.grounding import CheckGrounding
@@ -87,6 +90,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
         )
         stack.push_async_callback(catalog.drain)
+        await stack.enter_async_context(
+            exporting(configuration.telemetry, distribution_version("ragstone-server"), instruments_of(routes))
+        )
         generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)

@@ -10,6 +10,7 @@ from ragstone_server.config.errors import ConfigurationInvalid, Problem
 from ragstone_server.config.source import Tree, load
 from ragstone_server.config.validation import validated
 from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.observe.metrics import TelemetrySettings
 from ragstone_server.pipelines.settings import (
     AnswerSettings,
     GroundingSettings,
@@ -54,6 +55,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
     "prompt": PromptSettings,
     "grounding": GroundingSettings,
     "indexing": IndexingSettings,
+    "telemetry": TelemetrySettings,
 }
 
 
@@ -69,6 +71,7 @@ class Configuration:
     grounding: GroundingSettings
     prompt: PromptSettings
     indexing: IndexingSettings
+    telemetry: TelemetrySettings
     selections: Mapping[str, Selection]
     """By kind."""
     policies: Mapping[str, StagePolicy]

@@ -1,6 +1,7 @@
 """One model at one provider, watched: what it is, how it does, and what it may still be asked."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,8 @@ class DeploymentHealth:
     failed: int
     """Of those."""
     last_fault: Fault | None
+    faults: Mapping[str, int]
+    """How many failed in which way, since the start."""
     input_tokens: int
     """Since the start; estimated where the provider did not tell."""
     output_tokens: int
@@ -75,6 +78,7 @@ class Deployment:
         self._requests = 0
         self._failed = 0
         self._last_fault: Fault | None = None
+        self._faults: Counter[str] = Counter()
         self._input_tokens = 0
         self._output_tokens = 0
 
@@ -93,6 +97,7 @@ class Deployment:
             requests=self._requests,
             failed=self._failed,
             last_fault=self._last_fault,
+            faults=dict(self._faults),
             input_tokens=self._input_tokens,
             output_tokens=self._output_tokens,
         )
@@ -124,6 +129,7 @@ class Deployment:
             raise  # of the caller, who had little time: nothing is known of the deployment
         except Exception:
             self._failed += 1
+            self._faults["unforeseen"] += 1
             self._breaker.failed()
             raise
         finally:
@@ -136,6 +142,7 @@ class Deployment:
     def _note(self, error: GeneratorFailed) -> None:
         self._failed += 1
         self._last_fault = error.fault
+        self._faults[error.fault.value] += 1
         if error.fault is Fault.RATE_LIMITED or error.retry_after_s is not None:
             self._allowance.pause(error.retry_after_s)
         if error.fault not in INNOCENT:

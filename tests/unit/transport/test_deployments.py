@@ -17,6 +17,7 @@ def test_every_field_is_there() -> None:
         requests=5,
         failed=2,
         last_fault=Fault.CUT,
+        faults={"cut": 1},
         input_tokens=70,
         output_tokens=9,
     )
