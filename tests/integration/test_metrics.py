@@ -1,6 +1,8 @@
 """The health of deployments reaches a collector, and a collector that is away disturbs nobody."""
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -99,3 +101,8 @@ async def test_a_collector_that_is_away_disturbs_nobody(tmp_path: Path) -> None:
         assert await asyncio.to_thread(served.terminate) == 0
     assert time.monotonic() - began < 30
     assert "Traceback" not in served.log()
+
+
+def test_without_a_collector_nothing_of_it_is_loaded() -> None:
+    code = "import sys; import ragstone_server.app.serve; assert 'opentelemetry' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
