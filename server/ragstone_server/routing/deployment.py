@@ -9,6 +9,7 @@ from ragstone_server.routing.breaker import Breaker, BreakerState
 from ragstone_server.routing.settings import Price
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import (
+    AnswerFormat,
     Fault,
     Finished,
     GenerateRequest,
@@ -21,7 +22,7 @@ from ragstone_server.spi.generator import (
 from ragstone_server.spi.stages import StreamStage
 from ragstone_server.spi.token_estimates import estimated_usage, prompt_tokens, tokens_of
 
-INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED, Fault.TOO_LONG})
+INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED, Fault.TOO_LONG, Fault.INVALID_FORMAT})
 """Faults that say nothing about the health of a deployment."""
 
 
@@ -61,6 +62,7 @@ class Deployment:
         prefill: bool = False,
         window: Window | None = None,
         price: Price | None = None,
+        writes_json: bool = True,
     ) -> None:
         self.route = route
         self.name = name
@@ -69,6 +71,7 @@ class Deployment:
         self.prefill = prefill
         self.window = window
         self.price = price
+        self.writes_json = writes_json
         self._generator = generator
         self._breaker = breaker
         self._allowance = allowance
@@ -77,6 +80,10 @@ class Deployment:
         self._last_fault: Fault | None = None
         self._input_tokens = 0
         self._output_tokens = 0
+
+    def can(self, answer_format: AnswerFormat) -> bool:
+        """Whether it can be asked for an answer of this format."""
+        return self.writes_json or answer_format is not AnswerFormat.JSON
 
     def wait(self, request: GenerateRequest) -> float:
         """Seconds until it would take the request; 0: now."""
