@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator
 from enum import Enum
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 _STRUCTURE = re.compile(r'["{}\[\],:]')
@@ -44,11 +46,18 @@ class JsonText:
 
     def feed(self, piece: str) -> Iterator[Part]:
         """The parts of a further piece; together they are what came, but for the beginning of an escape."""
+        for place, parts in groupby(self._parts(piece), key=attrgetter("place")):
+            yield Part(place, "".join(part.text for part in parts))
+
+    def _parts(self, piece: str) -> Iterator[Part]:
         text, self._held = self._held + piece, ""
         at = 0
         while at < len(text):
             if self._string is None:
                 place, end = self._around(text, at)
+            elif text[at] == '"':
+                place, end = Place.AROUND, at + 1
+                self._string, self._ended = None, not self._open
             else:
                 place, end = self._string, self._within(text, at)
                 if end == at:
@@ -87,11 +96,7 @@ class JsonText:
         return Place.AROUND, found.end()
 
     def _within(self, text: str, at: int) -> int:
-        """The end of plain text, of an escape, or of the string; `at` where more has to come."""
-        if text[at] == '"':
-            self._string = None
-            self._ended = not self._open
-            return at + 1
+        """The end of plain text, or of an escape; `at` where more has to come."""
         if text[at] != "\\":
             found = _PLAIN.match(text, at)
             assert found is not None
