@@ -66,10 +66,11 @@ class JsonAnswer(CitationChecker):
         yield from self._release()
         yield from super().finish()
         behind = self._behind.strip()
-        yield from self._say((behind.removesuffix(FENCE) if self._fenced else behind).rstrip())
-        problem = self._schema.problem(self.text)
+        rest = (behind.removesuffix(FENCE) if self._fenced else behind).rstrip()
+        problem = self._schema.problem(self.text + rest)
         if problem is not None:
             raise GeneratorFailed(Fault.INVALID_FORMAT, problem)
+        yield from self._say(rest)
 
     def _unfenced(self, piece: str) -> str:
         """Without the blanks and the fence that models put before JSON; empty while they may go on."""
