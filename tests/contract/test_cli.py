@@ -152,6 +152,15 @@ def test_ask_as_json_gives_one_event_a_line(server: Served) -> None:
     assert "completed" in events[-1]
 
 
+def test_ask_in_a_format(server: Served, tmp_path: Path) -> None:
+    assert "1911" in call(server, "ask", "When was the harbour of Nordvik opened?", "--format", "markdown")
+    (tmp_path / "schema.json").write_text('{"type": "object"}')
+    words = ("ask", "When?", "--format", "json", "--json-schema", str(tmp_path / "schema.json"))
+    result = ragstone(*words, "--server", server.address)
+    assert result.exit_code == 1
+    assert "no model of this server writes JSON" in result.stderr  # it quotes, without a language model
+
+
 def test_retrieve_gives_ranked_passages_and_the_watermark(server: Served) -> None:
     found = call_json(server, "retrieve", "ferry to Nordvik", "-k", "1")
     assert [passage["document"] for passage in found["passages"]] == ["guide/ferry.md"]

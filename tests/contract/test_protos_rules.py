@@ -95,6 +95,11 @@ USER = query_service_pb2.ROLE_USER
 GOOD: list[Message] = [
     _search(),
     _search(question="x" * 8192, top_k=1000, collection=NAME, turns=[TURN(role=USER, text="x")] * 64),
+    query_service_pb2.QueryRequest(
+        search=query_service_pb2.Search(question="When?"),
+        format=query_service_pb2.ANSWER_FORMAT_JSON,
+        json_schema="x" * 16384,
+    ),
     query_service_pb2.RetrieveRequest(search=query_service_pb2.Search(question="When?")),
     query_service_pb2.QueryRequest(search=query_service_pb2.Search(question="When?"), max_cost_micros=0),
     query_service_pb2.CheckGroundingRequest(text="It is so.", passages=["So it is."]),
@@ -154,6 +159,8 @@ BAD: list[tuple[Message, str]] = [
     (_search(stage_options={"x" * 65: {}}), "search.stage_options"),
     (query_service_pb2.QueryRequest(search=_search().search, context_tokens=-1), "context_tokens"),
     (query_service_pb2.QueryRequest(search=_search().search, max_output_tokens=100_001), "max_output_tokens"),
+    (query_service_pb2.QueryRequest(search=_search().search, format=9), "format"),  # type: ignore[arg-type]
+    (query_service_pb2.QueryRequest(search=_search().search, json_schema="ü" * 8193), "json_schema"),
     (ingest_service_pb2.UpsertDocumentRequest(name=DOCUMENT), "content"),
     (_upsert(name=""), "name"),
     (_upsert(name="a"), "name"),

@@ -49,6 +49,11 @@ class Prompted:
         """That of the generator."""
         return self._generator.metered
 
+    @property
+    def writes_json(self) -> bool:
+        """As the generator."""
+        return self._generator.writes_json
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""
         return self._generator(replace(request, prompt=prompt_for(request)))

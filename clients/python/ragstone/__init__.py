@@ -30,6 +30,7 @@ from ragstone.events import (
 from ragstone.grounding import GroundedSentence, Grounding
 from ragstone.passages import (
     Abstention,
+    AnswerFormat,
     Attempt,
     Citation,
     Degraded,
@@ -46,6 +47,7 @@ __all__ = [
     "Acknowledgement",
     "AlreadyExists",
     "Answer",
+    "AnswerFormat",
     "AsyncClient",
     "Attempt",
     "AttemptDiscarded",

@@ -17,9 +17,18 @@ from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
-from ragstone.passages import MidStream, Passages, Turn, degraded_from, passage_from
+from ragstone.passages import AnswerFormat, MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.repeating import Repeats
-from ragstone.requests import collection_name, document_name, micros, mid_stream_to, search, upsert
+from ragstone.requests import (
+    collection_name,
+    document_name,
+    format_to,
+    micros,
+    mid_stream_to,
+    schema_to,
+    search,
+    upsert,
+)
 from ragstone.session import Session
 from ragstone.v1 import (
     admin_service_pb2_grpc,
@@ -97,6 +106,8 @@ class Client:
         mid_stream: MidStream | None = None,
         temperature: float | None = None,
         stop: Sequence[str] = (),
+        format: AnswerFormat | str | None = None,  # noqa: A002 - the contract's name
+        json_schema: Mapping[str, Any] | bool | str | None = None,
         max_cost: Decimal | float | None = None,
         stage_options: Mapping[str, Mapping[str, Any]] | None = None,
         timeout: float | None = None,
@@ -105,7 +116,8 @@ class Client:
 
         `min_watermark="session"` waits until the index has all that this client wrote. `mid_stream` says what happens when a
         model fails after its first token, where the route permits callers to choose. `max_cost` is in US dollars: what may
-        cost more is not asked.
+        cost more is not asked. `format` is "text", "markdown" or "json"; JSON obeys `json_schema`, which alone asks for it, and
+        `Answer.json()` gives it parsed.
         """
         request = query_service_pb2.QueryRequest(
             search=search(
@@ -123,6 +135,8 @@ class Client:
             mid_stream=mid_stream_to(mid_stream),
             temperature=temperature,
             stop=stop,
+            format=format_to(format, json_schema),
+            json_schema=schema_to(json_schema),
             max_cost_micros=micros(max_cost),
         )
         repeats = Repeats(deadline("Query", timeout))

@@ -49,6 +49,15 @@ class MidStream(StrEnum):
     """The stream ends with an error."""
 
 
+class AnswerFormat(StrEnum):
+    """How an answer is written."""
+
+    TEXT = "TEXT"
+    MARKDOWN = "MARKDOWN"
+    JSON = "JSON"
+    """By a JSON Schema."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One earlier turn of a conversation."""

@@ -1,5 +1,6 @@
 """Requests, as both clients send them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from ragstone.channel import MAX_MESSAGE_BYTES
 from ragstone.documents import NewDocument
 from ragstone.errors import InvalidArgument
 from ragstone.metadata import to_wire
-from ragstone.passages import MidStream, Turn
+from ragstone.passages import AnswerFormat, MidStream, Turn
 from ragstone.v1 import document_pb2, ingest_service_pb2, query_service_pb2
 
 PART_BYTES = 1024 * 1024
@@ -32,6 +33,24 @@ _MID_STREAM = {
 def mid_stream_to(choice: MidStream | None) -> "query_service_pb2.MidStream.ValueType":
     """The caller's choice, unspecified where it made none."""
     return _MID_STREAM[choice]
+
+
+def format_to(
+    choice: AnswerFormat | str | None, schema: Mapping[str, Any] | bool | str | None
+) -> "query_service_pb2.AnswerFormat.ValueType":
+    """The caller's choice; a schema alone asks for JSON."""
+    if choice is None:
+        return query_service_pb2.ANSWER_FORMAT_UNSPECIFIED if schema is None else query_service_pb2.ANSWER_FORMAT_JSON
+    try:
+        chosen = AnswerFormat(choice.upper())
+    except ValueError:
+        raise ValueError(f"the format of an answer is text, markdown or json, not {choice!r}") from None
+    return query_service_pb2.AnswerFormat.Value(f"ANSWER_FORMAT_{chosen}")
+
+
+def schema_to(schema: Mapping[str, Any] | bool | str | None) -> str:
+    """The schema as JSON; text is taken as it is."""
+    return schema or "" if isinstance(schema, str | None) else json.dumps(schema, ensure_ascii=False)
 
 
 def collection_name(collection: str) -> str:

@@ -73,6 +73,11 @@ class ExtractiveGenerator:
         """It answers in this process."""
         return False
 
+    @property
+    def writes_json(self) -> bool:
+        """It quotes."""
+        return False
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""
         return self._stream(request)

@@ -33,6 +33,7 @@ class LitellmGenerator:
         self.model = settings.model
         self.window = window
         self.metered = True
+        self.writes_json = settings.writes_json
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""

@@ -75,6 +75,10 @@ class LitellmGeneratorSettings(LitellmSettings):
         description="Path of the model's `tokenizer.json`, to count with. Empty: pieces of words of at most 4 letters, which are"
         " rather too many than too few.",
     )
+    writes_json: bool = Field(
+        default=True,
+        description="Whether it can be asked for JSON by a schema (`response_format`); if not, such answers come from others.",
+    )
 
 
 class LitellmEmbedderSettings(LitellmSettings):

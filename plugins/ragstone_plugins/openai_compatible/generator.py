@@ -85,6 +85,11 @@ class OpenAICompatibleGenerator:
         """The provider may ask money."""
         return True
 
+    @property
+    def writes_json(self) -> bool:
+        """As configured."""
+        return self._settings.writes_json
+
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:
         """Answer one question."""
         return self._stream(request)

@@ -30,6 +30,10 @@ class OpenAICompatibleSettings(Settings):
         default=False,
         description="Whether it goes on behind a last message of the assistant, instead of answering anew.",
     )
+    writes_json: bool = Field(
+        default=True,
+        description="Whether it can be asked for JSON by a schema (`response_format`); if not, such answers come from others.",
+    )
     token_limit: Literal["max_tokens", "max_completion_tokens"] = Field(
         default="max_tokens", description="Name under which the provider takes the most tokens of an answer."
     )

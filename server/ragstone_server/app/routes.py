@@ -18,7 +18,7 @@ from ragstone_server.routing.price import FREE
 from ragstone_server.routing.route import DEFAULT_ROUTE, Route, Routes
 from ragstone_server.routing.settings import DeploymentSettings, RouteSettings
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.generator import Fault, GenerateRequest, GenerationEvent, GeneratorFailed, Window
+from ragstone_server.spi.generator import Fault, GenerateRequest, GenerationEvent, Generator, GeneratorFailed, Window
 from ragstone_server.spi.kinds import GENERATOR
 from ragstone_server.spi.stages import StreamStage
 from ragstone_server.wrappers.bounded import bounded_stream
@@ -60,7 +60,7 @@ async def open_routes(configuration: Configuration, registry: Registry, clock: C
     deployments = tuple(DeploymentSettings(provider=use, name=use) for use, _ in uses)
     settings = RouteSettings(deployments=deployments, retries=0)
     generators = [await registry.open_other(GENERATOR, use, config) for use, config in uses]
-    answering = [Answering(generator.model, generator, generator.window, generator.metered) for generator in generators]
+    answering = [_answering(generator, generator) for generator in generators]
     return Routes({DEFAULT_ROUTE: opening.governed(DEFAULT_ROUTE, settings, answering)})
 
 
@@ -78,6 +78,12 @@ class Answering(NamedTuple):
     stream: Stream
     window: Window | None
     metered: bool
+    writes_json: bool
+
+
+def _answering(generator: Generator, stream: Stream) -> Answering:
+    """The generator's facts, with the stream around it."""
+    return Answering(generator.model, stream, generator.window, generator.metered, generator.writes_json)
 
 
 class _Opening:
@@ -94,7 +100,7 @@ class _Opening:
             generator = await self._registry.open_other(GENERATOR, deployment.provider, own)
             stream = not_stalled(generator, settings.first_token_seconds, settings.stall_seconds, _stalled)
             stream = abstaining(stream, NO_ANSWER_MARK)
-            answering.append(Answering(generator.model, stream, generator.window, generator.metered))
+            answering.append(_answering(generator, stream))
         return self.governed(name, settings, answering)
 
     def governed(self, name: str, settings: RouteSettings, answering: Sequence[Answering]) -> Route:
@@ -131,6 +137,7 @@ class _Opening:
             prefill=mine.prefill,
             window=answering.window,
             price=mine.price or (None if answering.metered else FREE),
+            writes_json=answering.writes_json,
         )
 
 

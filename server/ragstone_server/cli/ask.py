@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from ragstone import (
     Abstention,
+    AnswerFormat,
     AttemptDiscarded,
     AttemptStarted,
     Completed,
@@ -46,6 +47,17 @@ _ABSTENTIONS = {
 @click.option(
     "--max-cost", type=float, help="Most that the answer may cost, in US dollars; what may cost more is not asked."
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(AnswerFormat), case_sensitive=False),
+    help="How the answer is written.",
+)
+@click.option(
+    "--json-schema",
+    type=click.File(encoding="utf-8"),
+    help="File with the JSON Schema of an answer in JSON; - is the standard input.",
+)
 @server_option
 @json_option
 def ask_command(
@@ -56,6 +68,8 @@ def ask_command(
     route: str | None,
     mid_stream: MidStream | None,
     max_cost: float | None,
+    format_: AnswerFormat | None,
+    json_schema: TextIO | None,
     server: str,
     as_json: bool,
 ) -> None:
@@ -70,6 +84,8 @@ def ask_command(
         "route": route,
         "mid_stream": mid_stream,
         "max_cost": max_cost,
+        "format": format_,
+        "json_schema": json_schema.read() if json_schema is not None else None,
     }
     with connected(server) as client:
         if as_json:

@@ -32,6 +32,9 @@ _PARTS = re.compile(rf"(\d+)(?:{_DASH}\^?(\d+))?")
 class CitationChecker:
     """Takes pieces of an answer, gives deltas and citations in the order of the text."""
 
+    abstains = False
+    """Whether the text turned out to say that there is no answer."""
+
     def __init__(self, passages: tuple[NumberedPassage, ...]) -> None:
         self._passages: Mapping[int, NumberedPassage] = {passage.number: passage for passage in passages}
         self._held = ""
@@ -96,9 +99,13 @@ class CitationChecker:
             self._bytes += len(text.encode())
             yield Delta(text=text)
 
+    def _prose(self) -> str:
+        """The text as sentences are read in it, each character at its byte."""
+        return self.text
+
     def _supported(self) -> ByteRange:
         """The sentence before the marker, as far as no other marker has it; one right after another supports the same."""
-        text = self.text.encode()[self._sentence_start :].decode()
+        text = self._prose().encode()[self._sentence_start :].decode()
         sentences = [each for line in text.splitlines() for each in split_sentences(line) if _WORD.search(each)]
         if sentences:
             start = self._sentence_start + len(text[: text.rindex(sentences[-1])].encode())

@@ -5,7 +5,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 from ragstone_server.catalog.watermark import Watermark
-from ragstone_server.pipelines.citations import CitationChecker
 from ragstone_server.pipelines.events import (
     Answer,
     AttemptDiscarded,
@@ -16,6 +15,7 @@ from ragstone_server.pipelines.events import (
     Delta,
 )
 from ragstone_server.pipelines.fitting import Fitted
+from ragstone_server.pipelines.json_answer import checker_for
 from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.price import cost_of
 from ragstone_server.routing.settings import MidStream
@@ -43,7 +43,7 @@ class Draft:
         self._request = request
         self._route = route
         self._why = why
-        self._checker = CitationChecker(request.evidence)
+        self._checker = checker_for(request)
         self._fitted = Fitted(request=request)
         self._in_prompt = 0
         self._speaker: Deployment | None = None
@@ -81,8 +81,8 @@ class Draft:
 
     def told(
         self, deployment: Deployment, event: GenerationEvent
-    ) -> Iterator[Degradation | AttemptStarted | Delta | Citation]:
-        """What the caller sees of an event. Raises `GeneratorFailed` for an end without a word."""
+    ) -> Iterator[Degradation | AttemptStarted | Delta | Citation | AttemptDiscarded]:
+        """What the caller sees of an event. Raises `GeneratorFailed` for an end without a word, or in another format."""
         if isinstance(event, Finished) and event.abstention is None and not self._spoken(deployment):
             filtered = event.finish_reason is FinishReason.CONTENT_FILTER
             raise GeneratorFailed(Fault.FILTERED if filtered else Fault.EMPTY, usage=event.usage)
@@ -92,7 +92,15 @@ class Draft:
             case TextDelta(text=text):
                 yield from self._checker.feed(text)
             case Finished():
-                yield from self._checker.finish()
+                if event.abstention is None:
+                    yield from self._checker.finish()
+                if self._checker.abstains:
+                    event = replace(
+                        event, finish_reason=FinishReason.ABSTAINED, abstention=Abstention.NO_RELEVANT_CONTENT
+                    )
+                    if self.said:
+                        yield AttemptDiscarded(reason="the model has no answer", next_model="")
+                    self._checker = checker_for(self._request)
                 self._finished = event
                 self._record(deployment, None, event.usage)
 
@@ -116,13 +124,16 @@ class Draft:
     def hand_over(self, following: Deployment, policy: MidStream) -> Iterator[AttemptDiscarded]:
         """After a failure: go on behind what was said, or declare it void."""
         self._speaker = None
-        said, self._continuing = self.said, self.said and policy is MidStream.CONTINUE and following.prefill
+        said, whole = self.said, self._request.sampling.json_schema is not None  # half a JSON is no beginning
+        self._continuing = said and not whole and policy is MidStream.CONTINUE and following.prefill
         if self._continuing:
             self._checker.forget_held()
             return
-        self._checker = CitationChecker(self._request.evidence)
+        self._checker = checker_for(self._request)
         if said:
-            yield AttemptDiscarded(reason="the model failed", next_model=following.model)
+            misformed = self._records[-1].fault == Fault.INVALID_FORMAT
+            reason = "the answer is not what its format asks for" if misformed else "the model failed"
+            yield AttemptDiscarded(reason=reason, next_model=following.model)
 
     def completed(self, watermark: Watermark) -> Completed:
         """The end."""

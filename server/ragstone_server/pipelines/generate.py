@@ -20,7 +20,7 @@ from ragstone_server.routing.route import DEFAULT_ROUTE, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import InvalidRequest, Overloaded, RequestError, StageFailed
-from ragstone_server.spi.generator import RETRYABLE, Abstention, Fault, GenerateRequest, GeneratorFailed
+from ragstone_server.spi.generator import RETRYABLE, Abstention, AnswerFormat, Fault, GenerateRequest, GeneratorFailed
 from ragstone_server.spi.host import Lane
 from ragstone_server.spi.kinds import ROUTER
 from ragstone_server.spi.router import RouteChoice, RouteRequest
@@ -66,9 +66,10 @@ class Generate:
         self._dice = dice
         self._lane = lane
 
-    def check(self, choice: Choice) -> None:
+    def check(self, choice: Choice, answer_format: AnswerFormat = AnswerFormat.TEXT) -> None:
         """Raises `InvalidRequest` where the choice is not permitted, before any work is spent."""
         self._routes.named_by_caller(choice.route).policy(choice.mid_stream)
+        self._routes.check_format(choice.route, answer_format)
 
     async def __call__(
         self, request: GenerateRequest, choice: Choice, watermark: Watermark, render: Render | None = None
@@ -125,9 +126,12 @@ class Generate:
 
     async def _chosen(self, request: GenerateRequest, choice: Choice) -> "_Chosen":
         """The caller's route, or the router's. One that there is not is replaced by the default one, and declared."""
-        names = self._routes.names
-        if choice.route or len(names) == 1:
-            return _Chosen(choice.route, "the caller's choice" if choice.route else "")
+        if choice.route:
+            return _Chosen(choice.route, "the caller's choice")
+        names = self._routes.writing(request.sampling.format)
+        default = DEFAULT_ROUTE if DEFAULT_ROUTE in names else names[0]
+        if len(names) == 1:
+            return _Chosen(default, "")
         outcome = await self._router(
             RouteRequest(
                 context=request.context,
@@ -140,9 +144,9 @@ class Generate:
         )
         found = outcome.result
         if found is None:
-            return _Chosen(DEFAULT_ROUTE, "", outcome.degradation)
+            return _Chosen(default, "", outcome.degradation)
         if found.route not in names:
-            return _Chosen(DEFAULT_ROUTE, "", Degradation(stage=ROUTER.name, reason="named a route that there is not"))
+            return _Chosen(default, "", Degradation(stage=ROUTER.name, reason="named a route that there is not"))
         return _Chosen(found.route, found.why, outcome.degradation)
 
     async def _attempt(

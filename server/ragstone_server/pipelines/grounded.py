@@ -11,11 +11,12 @@ from ragstone_server.pipelines.events import Answer, AttemptDiscarded, Citation,
 from ragstone_server.pipelines.fitting import Render
 from ragstone_server.pipelines.generate import Choice, Generate, GenerateEvent
 from ragstone_server.pipelines.grounding import CheckGrounding
+from ragstone_server.pipelines.json_text import prose_of
 from ragstone_server.pipelines.judgement import Grounding
 from ragstone_server.pipelines.settings import GroundingSettings, OnUnsupported
 from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.generator import Abstention, FinishReason, GenerateRequest
+from ragstone_server.spi.generator import Abstention, AnswerFormat, FinishReason, GenerateRequest
 from ragstone_server.spi.kinds import GROUNDING_CHECK
 from ragstone_server.wrappers.fallible import Degradation
 
@@ -32,9 +33,9 @@ class GenerateGrounded:
         self._check_grounding = check_grounding
         self._settings = settings
 
-    def check(self, choice: Choice) -> None:
+    def check(self, choice: Choice, answer_format: AnswerFormat) -> None:
         """Raises `InvalidRequest` where the choice is not permitted, before any work is spent."""
-        self._generate.check(choice)
+        self._generate.check(choice, answer_format)
 
     async def __call__(
         self, request: GenerateRequest, choice: Choice, watermark: Watermark, render: Render
@@ -58,10 +59,13 @@ class GenerateGrounded:
         grounding: Grounding | None = None
         evidence = request.evidence[: completed.passages_in_prompt]
         passages = tuple(passage.text for passage in evidence)
+        text = completed.answer.text
+        if request.sampling.json_schema is not None:
+            text = prose_of(text)
         with collected() as times:
             try:
                 grounding = await self._check_grounding(
-                    request.context, completed.answer.text, passages, most=self._settings.max_sentences
+                    request.context, text, passages, most=self._settings.max_sentences
                 )
             except RequestError as error:
                 logger.warning("the answer could not be judged: %s", error)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ragstone_server.catalog.prompt_builtin import BUILT_IN_NAME, BUILT_IN_TEMPLATE, NO_ANSWER_MARK
 from ragstone_server.catalog.prompt_language import SYSTEM, USER, Variables, invalid, render
+from ragstone_server.pipelines.format_rules import with_rule
 from ragstone_server.pipelines.settings import PromptSettings
 from ragstone_server.spi.errors import PromptInvalid
 from ragstone_server.spi.evidence import NumberedPassage
@@ -88,11 +89,7 @@ def _messages(draft: PromptDraft, variables: Variables) -> tuple[str, str]:
 
 
 def _joined(system: str, turns: Sequence[Turn], user: str, sampling: Sampling) -> tuple[PromptMessage, ...]:
-    if sampling.json_schema is not None:
-        user = (
-            f"{user}\n\nWrite the answer as JSON that obeys this schema, with the [numbers] in its texts, and nothing "
-            f"else:\n{sampling.json_schema}"
-        )
+    system, user = with_rule(system, user, sampling)
     said = [
         (MessageRole.SYSTEM, system),
         *((_ROLES[turn.role], _past(turn)) for turn in turns),

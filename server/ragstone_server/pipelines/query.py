@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.observe.stage_times import collected
+from ragstone_server.pipelines.answer_options import check_budgets, permitted
 from ragstone_server.pipelines.events import Answer, Completed, EvidenceFound, QueryEvent, Started
 from ragstone_server.pipelines.generate import Choice
 from ragstone_server.pipelines.grounded import GenerateGrounded
@@ -15,7 +16,7 @@ from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequ
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
-from ragstone_server.spi.generator import Abstention, FinishReason, GenerateRequest, Sampling, Usage
+from ragstone_server.spi.generator import Abstention, AnswerFormat, FinishReason, GenerateRequest, Sampling, Usage
 from ragstone_server.spi.stages import Stage
 from ragstone_server.spi.turns import Turn
 from ragstone_server.wrappers.fallible import Degradation, Outcome
@@ -32,6 +33,9 @@ class QueryRequest:
     """Likewise of the answer."""
     choice: Choice = field(default_factory=Choice)
     sampling: Sampling = field(default_factory=Sampling)
+    """Its format is not looked at."""
+    format: AnswerFormat | None = None
+    """None: the configured one."""
 
 
 class AnswerQuestion:
@@ -57,7 +61,7 @@ class AnswerQuestion:
 
     async def __call__(self, request: QueryRequest) -> AsyncGenerator[QueryEvent, None]:
         """Ends with `Completed`, or raises a `RequestError`."""
-        self._generate.check(request.choice)
+        request = self._checked(request)
         context = request.retrieve.context
         collection = await self._catalog.collection(context.collection)
         yield Started(request_id=context.request_id, watermark=self._catalog.watermark(collection, collection.head))
@@ -94,6 +98,13 @@ class AnswerQuestion:
         async with aclosing(self._generate(asked, request.choice, retrieval.watermark, render)) as events:
             async for event in events:
                 yield event
+
+    def _checked(self, request: QueryRequest) -> QueryRequest:
+        """With the format of the answer. Raises `InvalidRequest` for what callers may not ask for."""
+        check_budgets(self._settings, request.context_tokens, request.max_output_tokens)
+        sampling = permitted(self._settings, request.sampling, request.format)
+        self._generate.check(request.choice, sampling.format)
+        return replace(request, sampling=sampling)
 
     def _to_generate(
         self, request: QueryRequest, retrieval: Retrieval, evidence: tuple[NumberedPassage, ...], prompt: Prompt

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ragstone_server.spi.generator import AnswerFormat
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.provider import Settings
 
@@ -47,6 +48,27 @@ class AnswerSettings(Settings):
     neighbours: int = Field(
         default=1, ge=0, le=8, description="Passages on each side to which a hit is widened while the budget allows."
     )
+    format: AnswerFormat = Field(
+        default=AnswerFormat.TEXT, description="How answers are written when the caller does not say."
+    )
+    formats: tuple[AnswerFormat, ...] = Field(
+        default=tuple(AnswerFormat), description="Formats that callers may ask for beside that one."
+    )
+    context_tokens_limit: int = Field(
+        default=1_000_000, ge=1, description="Largest `context_tokens` that callers may ask for."
+    )
+    max_output_tokens_limit: int = Field(
+        default=100_000, ge=1, description="Largest `max_output_tokens` that callers may ask for."
+    )
+    callers_set_temperature: bool = Field(default=True, description="Whether callers may set `temperature`.")
+    callers_set_stop: bool = Field(default=True, description="Whether callers may set `stop`.")
+
+    @field_validator("format")
+    @classmethod
+    def _needs_no_schema(cls, value: AnswerFormat) -> AnswerFormat:
+        if value is AnswerFormat.JSON:
+            raise ValueError("is text or markdown; JSON needs a schema, which callers send")
+        return value
 
 
 class OnUnsupported(StrEnum):

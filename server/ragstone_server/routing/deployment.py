@@ -10,6 +10,7 @@ from ragstone_server.routing.breaker import Breaker, BreakerState
 from ragstone_server.routing.settings import Price
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import (
+    AnswerFormat,
     Fault,
     Finished,
     GenerateRequest,
@@ -22,7 +23,7 @@ from ragstone_server.spi.generator import (
 from ragstone_server.spi.stages import StreamStage
 from ragstone_server.spi.token_estimates import estimated_usage, prompt_tokens, tokens_of
 
-INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED, Fault.TOO_LONG})
+INNOCENT = frozenset({Fault.REJECTED, Fault.RATE_LIMITED, Fault.FILTERED, Fault.TOO_LONG, Fault.INVALID_FORMAT})
 """Faults that say nothing about the health of a deployment."""
 
 
@@ -64,6 +65,7 @@ class Deployment:
         prefill: bool = False,
         window: Window | None = None,
         price: Price | None = None,
+        writes_json: bool = True,
     ) -> None:
         self.route = route
         self.name = name
@@ -72,6 +74,7 @@ class Deployment:
         self.prefill = prefill
         self.window = window
         self.price = price
+        self.writes_json = writes_json
         self._generator = generator
         self._breaker = breaker
         self._allowance = allowance
@@ -81,6 +84,10 @@ class Deployment:
         self._faults: Counter[str] = Counter()
         self._input_tokens = 0
         self._output_tokens = 0
+
+    def can(self, answer_format: AnswerFormat) -> bool:
+        """Whether it can be asked for an answer of this format."""
+        return self.writes_json or answer_format is not AnswerFormat.JSON
 
     def wait(self, request: GenerateRequest) -> float:
         """Seconds until it would take the request; 0: now."""

@@ -67,16 +67,26 @@ class PromptMessage:
     text: str
 
 
+class AnswerFormat(StrEnum):
+    """How an answer is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How a language model picks its tokens; what is None is left to the provider."""
+    """How a language model picks its tokens, and what it writes; what is None is left to the provider."""
 
     temperature: float | None = None
     """From 0 (always the likeliest token) to 2."""
     stop: tuple[str, ...] = ()
     """Texts before which the answer ends."""
+    format: AnswerFormat = AnswerFormat.TEXT
+    """Said in the prompt already."""
     json_schema: str | None = None
-    """JSON Schema that the answer obeys, as JSON."""
+    """JSON Schema that the answer obeys, as JSON; set if and only if the format is JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +169,8 @@ class Fault(StrEnum):
     """The question does not fit the model's window; it was not asked."""
     FILTERED = "filtered"
     """Its filter refuses the question, or the whole answer."""
+    INVALID_FORMAT = "invalid_format"
+    """The answer is not what its format asks for."""
 
 
 RETRYABLE = frozenset({Fault.UNREACHABLE, Fault.UNAVAILABLE, Fault.RATE_LIMITED, Fault.CUT, Fault.STALLED})
@@ -206,6 +218,11 @@ class Generator(Protocol):
     @property
     def metered(self) -> bool:
         """Whether somebody may ask money for its tokens."""
+        ...
+
+    @property
+    def writes_json(self) -> bool:
+        """Whether it can be asked for JSON by a schema; one that cannot is never asked."""
         ...
 
     def __call__(self, request: GenerateRequest, /) -> AbstractAsyncContextManager[AsyncIterator[GenerationEvent]]:

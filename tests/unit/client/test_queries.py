@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
+import json
 from typing import Any
 
 import grpc
 import pytest
 
 from ragstone import (
+    AnswerFormat,
     AsyncClient,
     AttemptDiscarded,
     Client,
@@ -168,3 +170,48 @@ def test_both_clients_have_the_same_methods(name: str) -> None:
     mine, other = (inspect.signature(getattr(kind, name)).parameters for kind in (Client, AsyncClient))
     assert mine == other
     assert inspect.getdoc(getattr(AsyncClient, name))
+
+
+SCHEMA = {"type": "object", "title": "Größe"}
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted", "schema"),
+    [
+        ({}, "UNSPECIFIED", None),
+        ({"format": "markdown"}, "MARKDOWN", None),
+        ({"format": AnswerFormat.TEXT}, "TEXT", None),
+        ({"format": "json", "json_schema": SCHEMA}, "JSON", SCHEMA),
+        ({"json_schema": SCHEMA}, "JSON", SCHEMA),
+        ({"json_schema": '{"type": "object", "title": "Größe"}'}, "JSON", SCHEMA),
+        ({"json_schema": True}, "JSON", True),
+    ],
+)
+async def test_the_format_of_an_answer_is_asked_for(
+    fake: FakeServer, client: Client, options: dict[str, Any], wanted: str, schema: object
+) -> None:
+    fake.events = [query_service_pb2.QueryResponse(seq=1, completed=query_service_pb2.Completed())]
+    client.ask("When?", **options)
+    async with AsyncClient(fake.address) as other:
+        await other.ask("When?", **options)
+    for request in fake.requests:
+        assert isinstance(request, query_service_pb2.QueryRequest)
+        assert request.format == query_service_pb2.AnswerFormat.Value(f"ANSWER_FORMAT_{wanted}")
+        assert (json.loads(request.json_schema) if request.json_schema else None) == schema
+
+
+def test_a_format_that_there_is_not_is_told(client: Client) -> None:
+    with pytest.raises(ValueError, match="text, markdown or json, not 'xml'"):
+        client.ask("When?", format="xml")
+
+
+def test_an_answer_in_json_comes_parsed(fake: FakeServer, client: Client) -> None:
+    answer = query_service_pb2.Answer(text='{"opened": 1911}')
+    completed = query_service_pb2.Completed(answer=answer)
+    fake.events = [query_service_pb2.QueryResponse(seq=1, completed=completed)]
+    assert client.ask("When?", json_schema=True).json() == {"opened": 1911}
+    none = query_service_pb2.Abstention(reason=query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT)
+    completed.CopyFrom(query_service_pb2.Completed(abstention=none))
+    fake.events = [query_service_pb2.QueryResponse(seq=1, completed=completed)]
+    with pytest.raises(ValueError, match="not answered: NO_RELEVANT_CONTENT"):
+        client.ask("When?", json_schema=True).json()

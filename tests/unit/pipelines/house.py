@@ -34,6 +34,7 @@ from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.route import Route, Routes
 from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, Generation, VersionScheme
 from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.generator import AnswerFormat, Sampling
 from ragstone_server.spi.metadata import MetadataValue
 from ragstone_server.spi.names import DocumentId, DocumentName
 from ragstone_server.testing.conformance.samples import CONTEXT
@@ -124,7 +125,14 @@ class House:
         check = fallible(self.stages["grounding_check"], "grounding check", skip=False)
         return GenerateGrounded(generate, CheckGrounding(check, self.grounding.min_score), self.grounding)
 
-    async def events(self, question: str, **options: Any) -> list[QueryEvent]:
+    async def events(
+        self,
+        question: str,
+        *,
+        sampling: Sampling | None = None,
+        answer_format: AnswerFormat | None = None,
+        **options: Any,
+    ) -> list[QueryEvent]:
         """Query."""
         pipeline = AnswerQuestion(
             self.catalog,
@@ -136,7 +144,13 @@ class House:
             self.answer,
         )
         retrieve = RetrieveRequest(**{"context": CONTEXT, "question": question, **options})
-        request = QueryRequest(retrieve=retrieve, context_tokens=None, max_output_tokens=None)
+        request = QueryRequest(
+            retrieve=retrieve,
+            context_tokens=None,
+            max_output_tokens=None,
+            sampling=sampling or Sampling(),
+            format=answer_format,
+        )
         return [event async for event in pipeline(request)]
 
 
@@ -151,6 +165,7 @@ def routes(*generators: MemoryGenerator, clock: Clock, **settings: Any) -> Route
             breaker=Breaker(clock, failures=3, seconds=30),
             allowance=Allowance(clock, None, None),
             prefill=generator.model.endswith("+"),
+            writes_json=generator.writes_json,
             window=generator.window,
         )
         for generator in generators

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ragstone_server.pipelines.prompting import NO_ANSWER_MARK, Prompt, PromptRenderer
 from ragstone_server.pipelines.settings import PromptSettings
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.generator import MessageRole, Sampling
+from ragstone_server.spi.generator import AnswerFormat, MessageRole, Sampling
 from ragstone_server.spi.names import CollectionId, CollectionName, TenantId
 from ragstone_server.spi.prompts import PromptDraft, PromptTemplate, PromptVersion
 from ragstone_server.spi.turns import Role, Turn
@@ -92,7 +92,7 @@ def test_a_preamble_of_the_full_name_goes_before_one_of_the_short_name() -> None
 def test_a_template_of_the_collection_is_rendered_and_named() -> None:
     prompt = rendered("It leaves at nine.", template=template("{{ collection }}: {{ passage_count }}"))
     assert [message.text for message in prompt.messages] == [
-        "handbook: 1",
+        "handbook: 1\n\nFormat of the answer: plain text, without Markdown.",
         f"~~~~ [1] Ferry\nIt leaves at nine.\n~~~~\n{QUESTION}",
     ]
     assert (prompt.version, prompt.failure) == ("3", None)
@@ -130,9 +130,20 @@ def test_turns_stand_between_as_messages_without_their_numbers() -> None:
 
 
 def test_a_schema_stands_behind_the_question_and_not_in_the_system_message() -> None:
-    system, user = rendered("x", sampling=Sampling(json_schema='{"type": "object"}')).messages
-    assert user.text.endswith('nothing else:\n{"type": "object"}')
+    sampling = Sampling(format=AnswerFormat.JSON, json_schema='{"type": "object"}')
+    system, user = rendered("x", sampling=sampling).messages
+    assert user.text.endswith('first text:\n{"type": "object"}')
     assert "object" not in system.text
+    assert "Markdown" not in system.text
+
+
+@pytest.mark.parametrize("own", [None, template(), template(system="")])
+def test_the_format_is_said_whatever_the_template(own: PromptTemplate | None) -> None:
+    plain = rendered("x", template=own).messages[0].text
+    assert plain.endswith("Format of the answer: plain text, without Markdown.")
+    marked = rendered("x", template=own, sampling=Sampling(format=AnswerFormat.MARKDOWN)).messages
+    assert marked[0].role == "system"
+    assert marked[0].text.endswith("Format of the answer: Markdown.")
 
 
 def test_without_evidence_there_are_no_passages() -> None:

@@ -123,6 +123,6 @@ async def test_the_prompt_that_a_collection_has_activated_is_used(house: House) 
     made = await prompts.create(collection, draft, "user:ada")
     await prompts.activate(PromptName(collection=collection, version=made.version), "user:ada")
     events = await house.events("When does the ferry leave?")
-    assert house.generators[0].requests[-1].prompt[0].text == "Be brief, or say NO_ANSWER."
+    assert house.generators[0].requests[-1].prompt[0].text.startswith("Be brief, or say NO_ANSWER.\n\n")
     assert isinstance(events[-1], Completed)
     assert events[-1].prompt_version == "1"

@@ -16,7 +16,7 @@ from ragstone_server.pipelines import events
 from ragstone_server.pipelines.retrieve import RetrieveRequest
 from ragstone_server.spi.errors import InvalidName, InvalidRequest, UnknownStageOption
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.generator import Abstention, FinishReason, Usage
+from ragstone_server.spi.generator import Abstention, AnswerFormat, FinishReason, Sampling, Usage
 from ragstone_server.spi.metadata import MetadataValue
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.provider import Settings
@@ -117,6 +117,14 @@ def test_a_search_with_everything() -> None:
     assert request.context.options_of("reranker", Weight).weight == 0.25
     query = query_from(query_service_pb2.QueryRequest(context_tokens=7), request)
     assert (query.context_tokens, query.max_output_tokens) == (7, None)
+    assert (query.format, query.sampling) == (None, Sampling())
+
+
+@pytest.mark.parametrize("wanted", AnswerFormat)
+def test_a_format_with_its_schema(wanted: AnswerFormat) -> None:
+    value = query_service_pb2.AnswerFormat.Value(f"ANSWER_FORMAT_{wanted.upper()}")
+    query = query_from(query_service_pb2.QueryRequest(format=value, json_schema="{}"), asked())
+    assert (query.format, query.sampling.json_schema) == (wanted, "{}")
 
 
 @pytest.mark.parametrize(

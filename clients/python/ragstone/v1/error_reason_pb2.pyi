@@ -73,7 +73,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 23
     """DEADLINE_EXCEEDED. The deadline passed. Metadata: `stage`, where one was running."""
     ERROR_REASON_STAGE_FAILED: _ErrorReason.ValueType  # 24
-    """UNAVAILABLE. A stage failed and its policy has nothing to replace it. Metadata: `stage`."""
+    """UNAVAILABLE. A stage failed and its policy has nothing to replace it. Metadata: `stage`; `fault`, where no model answered."""
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 25
     """UNAVAILABLE. The server is shutting down."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 26
@@ -139,7 +139,7 @@ ERROR_REASON_STORAGE_FULL: ErrorReason.ValueType  # 22
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 23
 """DEADLINE_EXCEEDED. The deadline passed. Metadata: `stage`, where one was running."""
 ERROR_REASON_STAGE_FAILED: ErrorReason.ValueType  # 24
-"""UNAVAILABLE. A stage failed and its policy has nothing to replace it. Metadata: `stage`."""
+"""UNAVAILABLE. A stage failed and its policy has nothing to replace it. Metadata: `stage`; `fault`, where no model answered."""
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 25
 """UNAVAILABLE. The server is shutting down."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 26

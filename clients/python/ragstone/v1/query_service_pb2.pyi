@@ -46,6 +46,34 @@ ROLE_ASSISTANT: Role.ValueType  # 2
 """Ragstone."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
+class _AnswerFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AnswerFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AnswerFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ANSWER_FORMAT_UNSPECIFIED: _AnswerFormat.ValueType  # 0
+    """Not used."""
+    ANSWER_FORMAT_TEXT: _AnswerFormat.ValueType  # 1
+    """Plain text."""
+    ANSWER_FORMAT_MARKDOWN: _AnswerFormat.ValueType  # 2
+    """Markdown."""
+    ANSWER_FORMAT_JSON: _AnswerFormat.ValueType  # 3
+    """JSON that obeys a schema. Citations stand in its texts, as `[number]`."""
+
+class AnswerFormat(_AnswerFormat, metaclass=_AnswerFormatEnumTypeWrapper):
+    """How an answer is written."""
+
+ANSWER_FORMAT_UNSPECIFIED: AnswerFormat.ValueType  # 0
+"""Not used."""
+ANSWER_FORMAT_TEXT: AnswerFormat.ValueType  # 1
+"""Plain text."""
+ANSWER_FORMAT_MARKDOWN: AnswerFormat.ValueType  # 2
+"""Markdown."""
+ANSWER_FORMAT_JSON: AnswerFormat.ValueType  # 3
+"""JSON that obeys a schema. Citations stand in its texts, as `[number]`."""
+Global___AnswerFormat: _TypeAlias = AnswerFormat  # noqa: Y015
+
 class _MidStream:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -252,6 +280,8 @@ class QueryRequest(_message.Message):
     MID_STREAM_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    JSON_SCHEMA_FIELD_NUMBER: _builtins.int
     MAX_COST_MICROS_FIELD_NUMBER: _builtins.int
     context_tokens: _builtins.int
     """Most tokens of evidence in the prompt. 0: the server's default."""
@@ -263,6 +293,12 @@ class QueryRequest(_message.Message):
     """What happens when a model fails after its first token. Unspecified: what the route says."""
     temperature: _builtins.float
     """From 0, always the likeliest token, to 2. Absent: the model's default."""
+    format: Global___AnswerFormat.ValueType
+    """How the answer is written. Unspecified: the server's default, text or Markdown."""
+    json_schema: _builtins.str
+    """JSON Schema that the answer obeys, as JSON, at most 16 KiB: for the format JSON, which needs one, and no other. Draft 7,
+    2019-09 or 2020-12, with references within itself (`#/...`) that form no circle.
+    """
     max_cost_micros: _builtins.int
     """Most that the answer may cost, in millionths of a US dollar. A model that may cost more, or whose price nobody knows, is
     not asked. Absent: whatever it costs.
@@ -285,11 +321,13 @@ class QueryRequest(_message.Message):
         mid_stream: Global___MidStream.ValueType = ...,
         temperature: _builtins.float | None = ...,
         stop: _abc.Iterable[_builtins.str] | None = ...,
+        format: Global___AnswerFormat.ValueType = ...,
+        json_schema: _builtins.str = ...,
         max_cost_micros: _builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros", "_temperature", b"_temperature", "max_cost_micros", b"max_cost_micros", "search", b"search", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros", "_temperature", b"_temperature", "context_tokens", b"context_tokens", "max_cost_micros", b"max_cost_micros", "max_output_tokens", b"max_output_tokens", "mid_stream", b"mid_stream", "route", b"route", "search", b"search", "stop", b"stop", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros", "_temperature", b"_temperature", "context_tokens", b"context_tokens", "format", b"format", "json_schema", b"json_schema", "max_cost_micros", b"max_cost_micros", "max_output_tokens", b"max_output_tokens", "mid_stream", b"mid_stream", "route", b"route", "search", b"search", "stop", b"stop", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_cost_micros: _TypeAlias = _typing.Literal["max_cost_micros"]  # noqa: Y015
     _WhichOneofArgType__max_cost_micros: _TypeAlias = _typing.Literal["_max_cost_micros", b"_max_cost_micros"]  # noqa: Y015

@@ -100,6 +100,10 @@ class GeneratorConformance(ABC):
         """The stream can name what answers."""
         assert generator.model
 
+    def test_says_whether_it_writes_json(self, generator: Generator) -> None:
+        """A question for JSON is refused before any work where none can."""
+        assert isinstance(generator.writes_json, bool)
+
     @pytest.mark.parametrize("question", QUESTIONS)
     async def test_ends_with_exactly_one_finished(
         self, generator: Generator, evidence: tuple[NumberedPassage, ...], question: str

@@ -40,12 +40,20 @@ class MemoryGenerator:
     `open_streams` and `requests` let a test see that streams were closed and what was asked.
     """
 
-    def __init__(self, script: Script | None = None, *, model: str = "memory", window: Window | None = None) -> None:
+    def __init__(
+        self,
+        script: Script | None = None,
+        *,
+        model: str = "memory",
+        window: Window | None = None,
+        writes_json: bool = True,
+    ) -> None:
         self.requests: list[GenerateRequest] = []
         self.open_streams = 0
         self._script = quote_first if script is None else script
         self._model = model
         self._window = window
+        self.writes_json = writes_json
 
     @property
     def model(self) -> str:

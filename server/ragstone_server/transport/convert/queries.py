@@ -20,7 +20,7 @@ from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.context import Caller, RequestContext
 from ragstone_server.spi.errors import FieldViolation, UnknownStageOption
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
-from ragstone_server.spi.generator import Abstention, FinishReason, Sampling, Usage
+from ragstone_server.spi.generator import Abstention, AnswerFormat, FinishReason, Sampling, Usage
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName, DocumentName
 from ragstone_server.spi.turns import Role, Turn
 from ragstone_server.transport.convert.filters import parse_filter
@@ -41,6 +41,12 @@ _MID_STREAM = {
     query_service_pb2.MID_STREAM_RESTART: MidStream.RESTART,
     query_service_pb2.MID_STREAM_CONTINUE: MidStream.CONTINUE,
     query_service_pb2.MID_STREAM_FAIL: MidStream.FAIL,
+}
+_FORMATS = {
+    query_service_pb2.ANSWER_FORMAT_UNSPECIFIED: None,
+    query_service_pb2.ANSWER_FORMAT_TEXT: AnswerFormat.TEXT,
+    query_service_pb2.ANSWER_FORMAT_MARKDOWN: AnswerFormat.MARKDOWN,
+    query_service_pb2.ANSWER_FORMAT_JSON: AnswerFormat.JSON,
 }
 _ABSTENTION = {
     Abstention.NO_RELEVANT_CONTENT: query_service_pb2.ABSTENTION_REASON_NO_RELEVANT_CONTENT,
@@ -94,8 +100,11 @@ def query_from(wire: query_service_pb2.QueryRequest, retrieve: RetrieveRequest) 
             max_cost=Decimal(wire.max_cost_micros) / 1_000_000 if wire.HasField("max_cost_micros") else None,
         ),
         sampling=Sampling(
-            temperature=wire.temperature if wire.HasField("temperature") else None, stop=tuple(wire.stop)
+            temperature=wire.temperature if wire.HasField("temperature") else None,
+            stop=tuple(wire.stop),
+            json_schema=wire.json_schema or None,
         ),
+        format=_FORMATS[wire.format],
     )
 
 
