@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ragstone import Abstention, AsyncClient, AttemptDiscarded, Client, Completed, InvalidArgument
-from tests.providers.faulty import Answer, FaultyProvider
+from tests.providers.faulty import Answer, FaultyProvider, MalformedSse, Status, Verdicts
 from tests.served import Served
 
 PASSAGES = (
@@ -112,3 +112,29 @@ async def test_an_unsupported_answer_becomes_an_abstention_with_its_evidence(tmp
     assert end.text == ""
     assert answer.abstention is Abstention.LOW_GROUNDING
     assert [passage.document for passage in answer.passages] == ["harbour"]
+
+
+@pytest.mark.parametrize("plugin", ["openai_compatible", "litellm"])
+async def test_a_model_judges_and_where_it_fails_words_do(tmp_path: Path, plugin: str) -> None:
+    steps = (Status(code=500), answered("It looks fine to me."), MalformedSse(after=0))
+    async with FaultyProvider(always=Verdicts()) as provider:
+        served = Served(
+            tmp_path / "data",
+            KEY="sk-of-the-test",
+            RAGSTONE__GROUNDING_CHECK__USE=plugin,
+            RAGSTONE__GROUNDING_CHECK__MODEL="openai/judge" if plugin == "litellm" else "judge",
+            RAGSTONE__GROUNDING_CHECK__URL=provider.url,
+            RAGSTONE__GROUNDING_CHECK__API_KEY="env:KEY",
+            RAGSTONE__GROUNDING_CHECK__ON_FAILURE="overlap",
+        )
+        with served:
+            async with AsyncClient(served.address) as client:
+                grounding = await client.check_grounding(TEXT, PASSAGES)
+                assert [each.score for each in grounding.sentences] == [1.0, 0.0, 0.0]
+                assert grounding.degraded == ()
+                for step in steps:
+                    provider.plan(step)
+                    replaced = await client.check_grounding(TEXT, PASSAGES)
+                    assert [degraded.reason for degraded in replaced.degraded] == ["failed and was replaced by overlap"]
+                    assert replaced.sentences[0].supported
+        assert "secret" not in served.log()

@@ -58,6 +58,17 @@ def quoted(body: Mapping[str, Any]) -> tuple[list[str], str]:
     return list(pieces[:most]), "stop" if most >= len(pieces) else "length"
 
 
+def verdicts(body: Mapping[str, Any]) -> str:
+    """A judge's reply to a request's body."""
+    data = json.loads(body["messages"][-1]["content"])
+    texts = {passage["number"]: passage["text"] for passage in data["passages"]}
+    found = []
+    for claim in data["claims"]:
+        passage = next((number for number in claim["passages"] if claim["text"] in texts[number]), 0)
+        found.append({"claim": claim["number"], "score": 1.0 if passage else 0.0, "passage": passage})
+    return json.dumps({"verdicts": found})
+
+
 def prompt_tokens(body: Mapping[str, Any]) -> int:
     """Words of the prompt."""
     return sum(len(str(message.get("content")).split()) for message in body.get("messages", []))

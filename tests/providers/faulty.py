@@ -25,6 +25,7 @@ from tests.providers.steps import (
     Stall,
     Status,
     Step,
+    Verdicts,
     WrongContentType,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "Stall",
     "Status",
     "Step",
+    "Verdicts",
     "WrongContentType",
     "refused",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from tests.providers.chunks import Json, completion, delta, prompt_tokens, quoted, sse, usage_only
+from tests.providers.chunks import Json, completion, delta, prompt_tokens, quoted, sse, usage_only, verdicts
 from tests.providers.steps import (
     Answer,
     Cut,
@@ -20,6 +20,7 @@ from tests.providers.steps import (
     Stall,
     Status,
     Step,
+    Verdicts,
     WrongContentType,
 )
 
@@ -77,6 +78,8 @@ class Player:
                 usage = (prompt_tokens(seen.body), len(tokens))
                 answer = Answer(tokens=tokens, usage=usage, finish_reason=reason, delay_s=step.delay_s)
                 await self.play(seen, answer)
+            case Verdicts():
+                await self.play(seen, Answer(tokens=(verdicts(seen.body),), usage=(prompt_tokens(seen.body), 9)))
             case _ if streamed:
                 await self._stream(seen, step, model)
             case _:

@@ -35,6 +35,11 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """Verdicts on the claims of a judge's prompt: what stands word by word in a passage is supported by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stall:
     """Silence after `after` tokens; -1: not even a status line."""
 
@@ -102,4 +107,6 @@ class Status:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Step: TypeAlias = Answer | Quote | Stall | Cut | MalformedSse | ErrorInside | Empty | WrongContentType | Status
+Step: TypeAlias = (
+    Answer | Quote | Verdicts | Stall | Cut | MalformedSse | ErrorInside | Empty | WrongContentType | Status
+)

@@ -1,4 +1,4 @@
-"""The entry point: offers the generator, the embedder and the reranker `litellm`."""
+"""The entry point: offers the generator, the embedder, the reranker and the grounding check `litellm`."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -11,8 +11,10 @@ from ragstone_plugins.litellm_provider.settings import (
 )
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.generator import Generator, Window
+from ragstone_server.spi.grounding_check import GroundingCheck
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
+from ragstone_server.spi.judging import Judge
 from ragstone_server.spi.provider import Provider
 from ragstone_server.spi.reranker import Reranker
 
@@ -52,6 +54,19 @@ async def open_reranker(settings: LitellmRerankerSettings, host: Host) -> AsyncI
         yield LitellmReranker(settings, backend, host.clock)
 
 
+@asynccontextmanager
+async def open_judge(settings: LitellmGeneratorSettings, host: Host) -> AsyncIterator[GroundingCheck]:
+    """Import litellm; nothing is sent before the first text."""
+    async with open_generator(settings, host) as generator:
+        yield Judge(generator)
+
+
+JUDGE: Provider[GroundingCheck, LitellmGeneratorSettings] = Provider(
+    name="litellm",
+    summary="a model of any provider that litellm knows judges",
+    config=LitellmGeneratorSettings,
+    open=open_judge,
+)
 GENERATOR: Provider[Generator, LitellmGeneratorSettings] = Provider(
     name="litellm",
     summary="a model of any provider that litellm knows",
@@ -88,3 +103,9 @@ def ragstone_embedders() -> Iterable[Provider[Embedder, Any]]:
 def ragstone_rerankers() -> Iterable[Provider[Reranker, Any]]:
     """Offer the reranker."""
     return (RERANKER,)
+
+
+@hookimpl
+def ragstone_grounding_checks() -> Iterable[Provider[GroundingCheck, Any]]:
+    """Offer the judge."""
+    return (JUDGE,)

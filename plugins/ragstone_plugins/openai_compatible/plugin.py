@@ -1,4 +1,4 @@
-"""The entry point: offers the generator `openai_compatible`."""
+"""The entry point: offers the generator and the grounding check `openai_compatible`."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -7,8 +7,10 @@ from typing import Any
 from ragstone_plugins.openai_compatible.settings import OpenAICompatibleSettings
 from ragstone_server.spi.errors import StartError
 from ragstone_server.spi.generator import Generator, Window
+from ragstone_server.spi.grounding_check import GroundingCheck
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
+from ragstone_server.spi.judging import Judge
 from ragstone_server.spi.provider import Provider
 
 
@@ -18,8 +20,8 @@ async def open_openai_compatible(settings: OpenAICompatibleSettings, host: Host)
     missing = [name for name in ("model", "url") if not getattr(settings, name)]
     if missing:
         raise StartError(
-            f"The generator openai_compatible does not know whom to ask: set {' and '.join(missing)}, in [generator] or in"
-            " the deployment of a route."
+            f"The plugin openai_compatible does not know whom to ask: set {' and '.join(missing)}, in its section or in the"
+            " deployment of a route."
         )
     from ragstone_plugins.openai_compatible.generator import OpenAICompatibleGenerator, open_session
     from ragstone_server.spi.model_tokenizer import tokenizer
@@ -37,6 +39,27 @@ PROVIDER: Provider[Generator, OpenAICompatibleSettings] = Provider(
     config=OpenAICompatibleSettings,
     open=open_openai_compatible,
 )
+
+
+@asynccontextmanager
+async def open_judge(settings: OpenAICompatibleSettings, host: Host) -> AsyncIterator[GroundingCheck]:
+    """Open a pool of connections; nothing is sent before the first text."""
+    async with open_openai_compatible(settings, host) as generator:
+        yield Judge(generator)
+
+
+JUDGE: Provider[GroundingCheck, OpenAICompatibleSettings] = Provider(
+    name="openai_compatible",
+    summary="a model judges, behind any URL that speaks OpenAI's chat completions",
+    config=OpenAICompatibleSettings,
+    open=open_judge,
+)
+
+
+@hookimpl
+def ragstone_grounding_checks() -> Iterable[Provider[GroundingCheck, Any]]:
+    """Offer the judge."""
+    return (JUDGE,)
 
 
 @hookimpl
