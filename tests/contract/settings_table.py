@@ -1,5 +1,6 @@
 """The tables of docs/configuration.md, from the models. `python -m tests.contract.settings_table` prints them."""
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def _default(field: FieldInfo) -> str:
             return f'`"{field.default}"`'
         case bool():
             return f"`{str(field.default).lower()}`"
+        case tuple() if field.default:
+            return f"`{json.dumps(field.default)}`"
         case _:
             return f"`{field.default}`"
 

@@ -191,10 +191,9 @@ class Generate:
             return InvalidRequest.of_field(
                 "search.question", "is too long, with the earlier turns, for the models of the route"
             )
-        metadata = {"stage": "generator"}
-        if faults:
-            metadata["fault"] = faults[-1].fault.value
-        return StageFailed("no model answered", metadata=metadata)
+        if not faults:
+            return StageFailed("no model answered", metadata={"stage": "generator"})
+        return StageFailed("no model answered", metadata={"stage": "generator", "fault": faults[-1].fault.value})
 
 
 def _check_cost(deployment: Deployment, request: GenerateRequest, left: Decimal) -> None:
