@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -52,10 +53,19 @@ def _measure(plugin: str, apart_s: float, plan: dict[int, int]) -> dict[str, Any
                 for i in range(20):
                     client.upsert_document(f"tower{i}", text=f"The bell of tower {i} rings at {i} in the morning.")
                 client.retrieve(QUESTION, min_watermark="session")
-            return {
-                str(at_once): asyncio.run(measure_streams(server, url, PROMPT, streams, at_once))
-                for at_once, streams in plan.items()
-            }
+            measured: dict[str, Any] = {}
+            for at_once, streams in plan.items():
+                measured[str(at_once)] = asyncio.run(measure_streams(server, url, PROMPT, streams, at_once))
+                if plugin == "litellm":
+                    measured[str(at_once)]["litellm_alone"] = _alone(url, streams, at_once)
+            return measured
+
+
+def _alone(url: str, streams: int, at_once: int) -> dict[str, float]:
+    """litellm in a process of its own, asked the same of the same provider."""
+    command = (sys.executable, "-m", "scripts.benchmarks.litellm_client", url, str(streams), str(at_once))
+    done = subprocess.run(command, input=json.dumps(PROMPT), text=True, stdout=subprocess.PIPE, check=True)
+    return {"cpu_ms_per_stream": float(done.stdout.split()[-1])}
 
 
 if __name__ == "__main__":
