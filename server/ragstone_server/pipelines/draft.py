@@ -108,7 +108,7 @@ class Draft:
     def abstain(self, abstention: Abstention) -> Iterator[AttemptDiscarded]:
         """End without an answer; what was said of one is void."""
         if self.said:
-            self._checker = CitationChecker(())
+            self._checker = checker_for(self._request)
             yield AttemptDiscarded(reason="the model failed", next_model="")
         self._finished = Finished(finish_reason=FinishReason.ABSTAINED, abstention=abstention, usage=NOTHING)
 
