@@ -146,6 +146,13 @@ def test_ask_says_when_the_documents_do_not(server: Served) -> None:
     assert call(server, "ask", "Who composed the opera about Zarmina?").strip() == "The documents do not say."
 
 
+def test_ask_takes_a_limit_of_cost_and_what_answers_in_the_server_costs_nothing(server: Served) -> None:
+    assert "1911" in call(server, "ask", "When was the harbour of Nordvik opened?", "--max-cost", "0")
+    for wrong in ("-1", "inf", "cheap"):
+        refused = ragstone("ask", "why?", "--max-cost", wrong, "--server", server.address)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+
+
 def test_ask_as_json_gives_one_event_a_line(server: Served) -> None:
     events = [json.loads(line) for line in call(server, "ask", "When does the ferry leave?", "--json").splitlines()]
     assert [int(event["seq"]) for event in events] == list(range(1, len(events) + 1))

@@ -17,6 +17,7 @@ from ragstone import (
     Completed,
     Delta,
     Event,
+    Evidence,
     FinishReason,
     MidStream,
     RagstoneError,
@@ -244,7 +245,11 @@ async def test_what_no_provider_lets_pass_ends_as_an_abstention(it: House, refus
 
 
 async def test_a_budget_refuses_before_anything_is_spent(it: House) -> None:
-    completed = end(await it.ask(route="priced", max_cost=0.0001))
+    events = await it.ask(route="priced", max_cost=0.0001)
+    completed = end(events)
+    assert [event for event in events if isinstance(event, Evidence) and event.passages]
+    assert not [event for event in events if isinstance(event, AttemptStarted | Delta)]
+    assert (completed.usage.input_tokens, completed.usage.output_tokens) == (0, 0)
     assert completed.abstention is Abstention.BUDGET
     assert [attempt.fault for attempt in completed.attempts] == ["over_budget", "over_budget"]
     assert it.first.arrived.empty()

@@ -1,12 +1,15 @@
 """Prompts fit the models that read them, counted by a real tokenizer, over real connections."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 
-from ragstone import AsyncClient, Completed, Degraded, InvalidArgument
+from ragstone import Abstention, AsyncClient, Completed, Degraded, InvalidArgument
+from ragstone_server.spi.model_tokenizer import guessed_tokens
+from ragstone_server.spi.token_estimates import MESSAGE_TOKENS
 from tests.models import MODELS
 from tests.providers.faulty import Answer, FaultyProvider, Status
 from tests.served import Served
@@ -18,13 +21,17 @@ LARGE = Answer(tokens=("Nine", " [1]", "."), usage=(50, 3))
 SMALL = Answer(tokens=("Nine", " [1]", ". Free", " [8]", "."), usage=(50, 5))
 
 
+def toml(value: object) -> str:
+    """The value, as it stands in a line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
+
+
 def served_by(plugin: str, data: Path, *deployments: dict[str, object]) -> Served:
     """A server with these models, in their order."""
     common: dict[str, object] = {"provider": plugin, "api_key": "env:KEY"}
-    listed = ", ".join(
-        "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in {**common, **each}.items()) + " }"
-        for each in deployments
-    )
+    listed = ", ".join(toml({**common, **each}) for each in deployments)
     return Served(
         data,
         KEY="sk-of-the-test",
@@ -41,7 +48,8 @@ async def test_the_next_model_is_given_what_fits_its_window(tmp_path: Path, plug
     prefix = "openai/" if plugin == "litellm" else ""
     async with FaultyProvider(always=Status(code=500)) as down, FaultyProvider(always=SMALL) as small:
         large = {"model": f"{prefix}large", "url": down.url}
-        other = {"model": f"{prefix}small", "url": small.url, "window": WINDOW, "tokenizer": str(TOKENIZER)}
+        own = TOKENIZER if plugin == "litellm" else TOKENIZER.parent
+        other = {"model": f"{prefix}small", "url": small.url, "window": WINDOW, "tokenizer": str(own)}
         with served_by(plugin, tmp_path / "data", large, other) as served:
             async with AsyncClient(served.address) as client:
                 for i in range(8):
@@ -79,6 +87,21 @@ async def test_a_question_too_long_for_all_models_is_refused_and_nobody_asked(tm
                     await client.ask(QUESTION, min_watermark="session")
         assert provider.arrived.empty()
     assert "search.question" in error.value.violations
+
+
+async def test_a_failed_attempt_at_a_model_that_cannot_be_reached_costs_nothing(tmp_path: Path) -> None:
+    price = {"input": "1000", "output": "0"}
+    async with FaultyProvider(always=SMALL) as provider:
+        gone = {"provider": "litellm", "model": "openai/gone", "url": "http://127.0.0.1:9/v1", "price": price}
+        answering = {"model": "small", "url": provider.url, "price": price}
+        with served_by("openai_compatible", tmp_path / "data", gone, answering) as served:
+            async with AsyncClient(served.address) as client:
+                await client.upsert_document("ferry", text="The ferry to Nordvik leaves at nine.")
+                await client.ask(QUESTION, min_watermark="session")
+                messages = (await provider.arrived.get()).body["messages"]
+                once = sum(guessed_tokens(message["content"]) + MESSAGE_TOKENS for message in messages) / Decimal(1000)
+                assert (await client.ask(QUESTION, max_cost=once * Decimal("1.2"))).abstention is None
+                assert (await client.ask(QUESTION, max_cost=once * Decimal("0.9"))).abstention is Abstention.BUDGET
 
 
 def test_a_tokenizer_that_cannot_be_read_refuses_the_start(tmp_path: Path) -> None:

@@ -90,8 +90,13 @@ def search(
 
 
 def micros(dollars: Decimal | float | None) -> int | None:
-    """Millionths of a US dollar, rounded down."""
-    return None if dollars is None else int(Decimal(str(dollars)) * 1_000_000)
+    """Millionths of a US dollar, rounded down. Raises `ValueError` for what is no number."""
+    if dollars is None:
+        return None
+    exact = Decimal(str(dollars))
+    if not exact.is_finite():
+        raise ValueError(f"max_cost is no amount of US dollars: {dollars}")
+    return int(exact * 1_000_000)
 
 
 def _turn(turn: Turn | tuple[str, str]) -> query_service_pb2.Turn:

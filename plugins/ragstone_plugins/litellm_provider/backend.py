@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ragstone_plugins.litellm_provider.settings import LitellmSettings
 from ragstone_server.spi.errors import StartError
 from ragstone_server.spi.host import Host
+
+if TYPE_CHECKING:
+    from tiktoken import Encoding
 
 INSTALL = "pip install 'ragstone-server[litellm]'"
 _SILENT = logging.CRITICAL + 1
@@ -22,6 +25,10 @@ _REGION = {
     "vertex_ai": "vertex_location",
     "vertex_ai_beta": "vertex_location",
 }
+_WITH_KNOWN_NAMES = frozenset({"azure", "openai"})
+"""Providers whose models tiktoken knows by their names."""
+_SHIPPED = frozenset({"cl100k_base", "o200k_base"})
+"""Vocabularies that lie in litellm's package. For any other, tiktoken would go to the network."""
 _users = 0
 """Stages that are open: litellm keeps its connections for the whole process, and the last user closes them."""
 
@@ -59,6 +66,19 @@ class Backend:
         except Exception:  # noqa: BLE001 - the library raises nothing narrower
             return None
         return known if isinstance(known, int) and known > 0 else None
+
+    def published_encoding(self) -> "Encoding | None":
+        """The vocabulary of a model of OpenAI, without going to the network; None where there is none. Blocks."""
+        if self.provider not in _WITH_KNOWN_NAMES or "CUSTOM_TIKTOKEN_CACHE_DIR" in os.environ:
+            return None
+        import litellm.litellm_core_utils.default_encoding  # noqa: F401 - tells tiktoken where the vocabularies lie
+        import tiktoken
+
+        try:
+            name = tiktoken.encoding_name_for_model(self._common["model"].rpartition("/")[2])
+        except KeyError:
+            return None
+        return tiktoken.get_encoding(name) if name in _SHIPPED else None
 
     async def embed(self, **asked: Any) -> Any:
         """Vectors. Raises what litellm raises."""

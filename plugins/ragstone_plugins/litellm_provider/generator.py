@@ -17,8 +17,15 @@ from ragstone_server.spi.generator import (
     GenerateRequest,
     GenerationEvent,
     GeneratorFailed,
+    Usage,
     Window,
 )
+
+NOTHING_USED = Usage(input_tokens=0, output_tokens=0, estimated=True)
+_REFUSED = frozenset(
+    {Fault.UNREACHABLE, Fault.UNAVAILABLE, Fault.RATE_LIMITED, Fault.UNAUTHORIZED, Fault.REJECTED, Fault.FILTERED}
+)
+"""Where nothing was answered, nothing is to be paid."""
 
 
 class LitellmGenerator:
@@ -51,7 +58,7 @@ class LitellmGenerator:
             with named(self._clock):
                 stream = await self._backend.complete(**asked, timeout=timeout)
         except ProviderFailed as error:
-            raise self._raised(error.failure, request) from None
+            raise self._raised(error.failure, request, NOTHING_USED) from None
         try:
             async with aclosing(self._read(stream, request)) as answer:
                 yield answer
@@ -67,8 +74,13 @@ class LitellmGenerator:
         except ProviderFailed as error:
             raise self._raised(error.failure, request) from None
 
-    def _raised(self, failed: Failure, request: GenerateRequest) -> RagstoneError:
+    def _raised(self, failed: Failure, request: GenerateRequest, used: Usage | None = None) -> RagstoneError:
         deadline = request.context.deadline
         if failed.fault is Fault.STALLED and deadline is not None and self._clock.monotonic() >= deadline:
             return DeadlineExceeded()  # the caller had little time: nothing is known of the provider
-        return GeneratorFailed(failed.fault, f"{self.model}: {failed.message}", retry_after_s=failed.retry_after_s)
+        return GeneratorFailed(
+            failed.fault,
+            f"{self.model}: {failed.message}",
+            retry_after_s=failed.retry_after_s,
+            usage=used if failed.fault in _REFUSED else None,
+        )

@@ -23,14 +23,14 @@ from ragstone_server.spi.reranker import Reranker
 async def open_generator(settings: LitellmGeneratorSettings, host: Host) -> AsyncIterator[Generator]:
     """Import litellm; nothing is sent before the first question."""
     from ragstone_plugins.litellm_provider.backend import opened
+    from ragstone_plugins.litellm_provider.counting import counter_of
     from ragstone_plugins.litellm_provider.generator import LitellmGenerator
-    from ragstone_server.spi.model_tokenizer import tokenizer
 
     async with opened(settings, host, "generator") as backend:
         limit = settings.window or backend.known_window()
         window = None
         if limit is not None:
-            window = Window(tokens=limit, tokenizer=await host.bulk.run(tokenizer, settings.tokenizer))
+            window = Window(tokens=limit, count=await host.bulk.run(counter_of, backend, settings))
         yield LitellmGenerator(settings, backend, host.clock, window)
 
 

@@ -72,8 +72,8 @@ class LitellmGeneratorSettings(LitellmSettings):
     )
     tokenizer: str = Field(
         default="",
-        description="Path of the model's `tokenizer.json`, to count with. Empty: pieces of words of at most 4 letters, which are"
-        " rather too many than too few.",
+        description="Path of the model's `tokenizer.json`, or of a directory that has it, to count tokens with. Empty: what OpenAI"
+        " published for its models; for others a guess that is rather too high, in English prose by a third.",
     )
     writes_json: bool = Field(
         default=True,

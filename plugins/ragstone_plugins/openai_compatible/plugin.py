@@ -24,11 +24,11 @@ async def open_openai_compatible(settings: OpenAICompatibleSettings, host: Host)
             " deployment of a route."
         )
     from ragstone_plugins.openai_compatible.generator import OpenAICompatibleGenerator, open_session
-    from ragstone_server.spi.model_tokenizer import tokenizer
+    from ragstone_server.spi.model_tokenizer import counter
 
     window = None
     if settings.window is not None:
-        window = Window(tokens=settings.window, tokenizer=await host.bulk.run(tokenizer, settings.tokenizer))
+        window = Window(tokens=settings.window, count=await host.bulk.run(counter, settings.tokenizer))
     async with open_session(settings) as session:
         yield OpenAICompatibleGenerator(settings, session, host.clock, window)
 

@@ -1,10 +1,10 @@
 """What can be set of a model behind a URL."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from ragstone_server.spi.provider import Settings
 
@@ -45,9 +45,15 @@ class OpenAICompatibleSettings(Settings):
     )
     tokenizer: str = Field(
         default="",
-        description="Path of the model's `tokenizer.json`, to count with. Empty: pieces of words of at most 4 letters, which are"
-        " rather too many than too few.",
+        description="Path of the model's `tokenizer.json`, or of a directory that has it, to count tokens with. Empty: a guess that"
+        " is rather too high, in English prose by a third.",
     )
+
+    @model_validator(mode="after")
+    def _counts_for_something(self) -> Self:
+        if self.tokenizer and self.window is None:
+            raise ValueError("`tokenizer` counts for a `window`; set that too, or leave both out")
+        return self
 
     @field_validator("url")
     @classmethod

@@ -18,6 +18,7 @@ from ragstone_server.routing.price import FREE
 from ragstone_server.routing.route import DEFAULT_ROUTE, Route, Routes
 from ragstone_server.routing.settings import DeploymentSettings, RouteSettings
 from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.errors import StartError
 from ragstone_server.spi.generator import Fault, GenerateRequest, GenerationEvent, Generator, GeneratorFailed, Window
 from ragstone_server.spi.kinds import GENERATOR
 from ragstone_server.spi.stages import StreamStage
@@ -89,6 +90,7 @@ def _answering(generator: Generator, stream: Stream) -> Answering:
 class _Opening:
     def __init__(self, configuration: Configuration, registry: Registry, clock: Clock) -> None:
         self._policy = configuration.policies[GENERATOR.name]
+        self._max_output_tokens = configuration.answer.max_output_tokens
         self._registry = registry
         self._clock = clock
 
@@ -122,6 +124,11 @@ class _Opening:
         self, place: Place, settings: RouteSettings, mine: DeploymentSettings, answering: Answering
     ) -> Deployment:
         policy, clock, stream = self._policy, self._clock, answering.stream
+        if answering.window is not None and answering.window.tokens <= self._max_output_tokens:
+            raise StartError(
+                f"The model {place.name} of route {place.route} has a window of {answering.window.tokens} tokens, of which"
+                f" answer.max_output_tokens = {self._max_output_tokens} leaves none for a prompt; lower it, or check `window`."
+            )
         for limit in (mine.concurrency, policy.concurrency):
             if limit is not None:
                 stream = bounded_stream(stream, limit)

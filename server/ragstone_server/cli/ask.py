@@ -45,7 +45,9 @@ _ABSTENTIONS = {
     help="What happens when a model fails after its first token.",
 )
 @click.option(
-    "--max-cost", type=float, help="Most that the answer may cost, in US dollars; what may cost more is not asked."
+    "--max-cost",
+    type=click.FloatRange(min=0, max=1_000_000),
+    help="Most that the answer may cost, in US dollars; what may cost more is not asked.",
 )
 @click.option(
     "--format",

@@ -21,6 +21,7 @@ from ragstone_server.routing.price import cost_of
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.errors import DeadlineExceeded
 from ragstone_server.spi.generator import (
+    PASSED_OVER,
     Abstention,
     Fault,
     Finished,
@@ -104,8 +105,11 @@ class Draft:
                 self._finished = event
                 self._record(deployment, None, event.usage)
 
-    def abstain(self, abstention: Abstention) -> None:
-        """End without an answer, of which nothing was said."""
+    def abstain(self, abstention: Abstention) -> Iterator[AttemptDiscarded]:
+        """End without an answer; what was said of one is void."""
+        if self.said:
+            self._checker = checker_for(self._request)
+            yield AttemptDiscarded(reason="the model failed", next_model="")
         self._finished = Finished(finish_reason=FinishReason.ABSTAINED, abstention=abstention, usage=NOTHING)
 
     def failed(self, deployment: Deployment, error: Exception) -> str:
@@ -149,7 +153,7 @@ class Draft:
                 estimated=any(usage.estimated for usage in used),
             ),
             attempts=tuple(self._records),
-            prompt_version=self._request.prompt_version,
+            prompt_version=self._fitted.request.prompt_version,
             invalid_citations=self._checker.invalid,
             passages_in_prompt=self._in_prompt,
             watermark=watermark,
@@ -159,12 +163,10 @@ class Draft:
         return self._continuing or (self._speaker is deployment and (self.said or self._checker.holds))
 
     def _start(self, deployment: Deployment) -> Iterator[Degradation | AttemptStarted]:
-        former = list(dict.fromkeys(r.deployment for r in self._records if r.deployment != deployment.name))
         why = self._why or "the first of the route"
-        if former:
-            why = f"{', '.join(former)} failed"
-            reason = f"{', '.join(former)} failed and was replaced by {deployment.name}"
-            yield Degradation(stage="generator", reason=reason)
+        if former := self._former(deployment):
+            why = former
+            yield Degradation(stage="generator", reason=f"{former} and was replaced by {deployment.name}")
         elif self._records:
             why = "tried again"
         self._speaker = deployment
@@ -178,6 +180,13 @@ class Draft:
             why=why,
             continues=self._continuing,
         )
+
+    def _former(self, deployment: Deployment) -> str:
+        """What became of the others before it; empty: there was none."""
+        faults = {record.deployment: record.fault for record in self._records if record.deployment != deployment.name}
+        failed = [name for name, fault in faults.items() if fault not in PASSED_OVER]
+        passed = [f"{name} was passed over ({fault})" for name, fault in faults.items() if fault in PASSED_OVER]
+        return ", ".join(([f"{', '.join(failed)} failed"] if failed else []) + passed)
 
     def _record(self, deployment: Deployment, fault: str | None, usage: Usage) -> None:
         self._records.append(

@@ -13,14 +13,22 @@ from typing import NamedTuple
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.pipelines.draft import Draft
 from ragstone_server.pipelines.events import AttemptDiscarded, AttemptStarted, Citation, Completed, Delta
-from ragstone_server.pipelines.fitting import Render, fit, size_of
+from ragstone_server.pipelines.fitting import Fitted, Render, fit, surely_fits
 from ragstone_server.routing.deployment import Deployment
-from ragstone_server.routing.price import most_of
+from ragstone_server.routing.price import check_cost
 from ragstone_server.routing.route import DEFAULT_ROUTE, Routes
 from ragstone_server.routing.settings import MidStream
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import InvalidRequest, Overloaded, RequestError, StageFailed
-from ragstone_server.spi.generator import RETRYABLE, Abstention, AnswerFormat, Fault, GenerateRequest, GeneratorFailed
+from ragstone_server.spi.generator import (
+    PASSED_OVER,
+    RETRYABLE,
+    Abstention,
+    AnswerFormat,
+    Fault,
+    GenerateRequest,
+    GeneratorFailed,
+)
 from ragstone_server.spi.host import Lane
 from ragstone_server.spi.kinds import ROUTER
 from ragstone_server.spi.router import RouteChoice, RouteRequest
@@ -31,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 GenerateEvent = AttemptStarted | Delta | Citation | AttemptDiscarded | Degradation | Completed
 
-LONG_PROMPT = 65_536
-"""Bytes from which on counting tokens would hold up the event loop."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 
@@ -93,7 +99,8 @@ class Generate:
         rounds = route.retries
         while not draft.finished:
             if not waiting and (refusal := _refusal(faults, draft)):
-                draft.abstain(refusal)
+                for told in draft.abstain(refusal):
+                    yield told
                 break
             if not waiting:
                 await self._pause(request, faults, draft.tries)
@@ -110,13 +117,15 @@ class Generate:
                     logger.warning("model %s did not close cleanly", deployment.model, exc_info=error)
                     break
                 fault = draft.failed(deployment, error)
-                logger.warning("model %s failed: %s", deployment.model, fault, exc_info=_unforeseen(error))
+                level = logging.INFO if fault in PASSED_OVER else logging.WARNING
+                logger.log(level, "model %s failed: %s", deployment.model, fault, exc_info=_unforeseen(error))
                 if isinstance(error, RequestError) and (following is None or self._late(request)):
                     raise
                 if isinstance(error, GeneratorFailed):
                     faults.append(error)
                 if following is None and (refusal := _refusal(faults, draft)):
-                    draft.abstain(refusal)
+                    for told in draft.abstain(refusal):
+                        yield told
                     break
                 if following is None or (draft.said and policy is MidStream.FAIL):
                     raise self._given_up(faults) from error
@@ -153,12 +162,12 @@ class Generate:
         self, deployment: Deployment, draft: Draft, choice: Choice, render: Render | None
     ) -> AsyncGenerator[GenerateEvent, None]:
         whole = draft.request()
-        if deployment.window is None or size_of(whole) < LONG_PROMPT:
-            fitted = fit(whole, deployment.window, render)
-        else:
-            fitted = await self._lane.run(fit, whole, deployment.window, render)
+        window, fitted = deployment.window, Fitted(request=whole)
+        if not surely_fits(whole, window):
+            fitted = await self._lane.run(fit, whole, window, render)
         if choice.max_cost is not None:
-            _check_cost(deployment, fitted.request, choice.max_cost - draft.spent)
+            left = choice.max_cost - draft.spent
+            await self._lane.run(check_cost, deployment.name, deployment.price, window, fitted.request, left)
         draft.asks(fitted)
         async with deployment(fitted.request) as events:
             async for event in events:
@@ -184,24 +193,17 @@ class Generate:
         return deadline is not None and self._clock.monotonic() + seconds >= deadline
 
     def _given_up(self, faults: list[GeneratorFailed]) -> RequestError:
-        if faults and all(error.fault is Fault.RATE_LIMITED for error in faults):
-            waits = [error.retry_after_s for error in faults if error.retry_after_s is not None]
+        asked = [error for error in faults if error.fault not in PASSED_OVER]
+        if asked and all(error.fault is Fault.RATE_LIMITED for error in asked):
+            waits = [error.retry_after_s for error in asked if error.retry_after_s is not None]
             return Overloaded("the models are at their limits; try again", retry_after_s=min(waits, default=1.0))
         if faults and all(error.fault is Fault.TOO_LONG for error in faults):
-            return InvalidRequest.of_field(
-                "search.question", "is too long, with the earlier turns, for the models of the route"
-            )
+            what = "is too long for the models of the route, with the earlier turns and room for the answer"
+            return InvalidRequest.of_field("search.question", what)
         if not faults:
             return StageFailed("no model answered", metadata={"stage": "generator"})
-        return StageFailed("no model answered", metadata={"stage": "generator", "fault": faults[-1].fault.value})
-
-
-def _check_cost(deployment: Deployment, request: GenerateRequest, left: Decimal) -> None:
-    """Refuse before anything is spent."""
-    if deployment.price is None:
-        raise GeneratorFailed(Fault.OVER_BUDGET, f"the price of {deployment.name} is not known")
-    if most_of(deployment.price, request) > left:
-        raise GeneratorFailed(Fault.OVER_BUDGET, f"{deployment.name} may cost more than the caller permits")
+        fault = (asked or faults)[-1].fault.value
+        return StageFailed("no model answered", metadata={"stage": "generator", "fault": fault})
 
 
 class _Chosen(NamedTuple):
@@ -211,9 +213,9 @@ class _Chosen(NamedTuple):
 
 
 def _refusal(faults: list[GeneratorFailed], draft: Draft) -> Abstention | None:
-    """Why there is no answer, where nothing is wrong with the models."""
-    kinds = {error.fault for error in faults}
-    if draft.tries != len(faults) or not kinds <= {Fault.FILTERED, Fault.OVER_BUDGET}:
+    """Why there is no answer, where nothing is wrong with the models. None also where the question fits none of them."""
+    kinds = {error.fault for error in faults} - {Fault.TOO_LONG}
+    if draft.tries != len(faults) or not kinds or not kinds <= {Fault.FILTERED, Fault.OVER_BUDGET}:
         return None
     return Abstention.BUDGET if Fault.OVER_BUDGET in kinds else Abstention.POLICY
 

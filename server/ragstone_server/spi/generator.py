@@ -1,6 +1,6 @@
 """Generator: a question and numbered evidence become an answer, piece by piece."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,6 @@ from typing import Protocol, TypeAlias
 from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.tokenizer import Tokenizer
 from ragstone_server.spi.turns import Turn
 
 
@@ -19,8 +18,8 @@ class Window:
 
     tokens: int
     """Of a prompt and its answer together."""
-    tokenizer: Tokenizer
-    """The model's own where it is known, else one that counts rather too much."""
+    count: Callable[[str], int]
+    """Tokens of a text: by the model's own tokenizer where it is known, else rather too many. Safe in several threads."""
 
 
 class FinishReason(StrEnum):
@@ -99,6 +98,10 @@ class Usage:
     """Whether the counts are the server's own estimate, not the provider's."""
 
 
+UNASKED = Usage(input_tokens=0, output_tokens=0, estimated=False)
+"""Of a model that was not asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateRequest:
     """The question and the evidence to answer it from."""
@@ -175,6 +178,8 @@ class Fault(StrEnum):
 
 RETRYABLE = frozenset({Fault.UNREACHABLE, Fault.UNAVAILABLE, Fault.RATE_LIMITED, Fault.CUT, Fault.STALLED})
 """Sending the same request to the same provider again may help."""
+PASSED_OVER = frozenset({Fault.TOO_LONG, Fault.OVER_BUDGET})
+"""Nothing is wrong with the provider; it was not asked."""
 
 
 class GeneratorFailed(RagstoneError):

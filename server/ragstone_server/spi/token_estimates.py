@@ -3,6 +3,8 @@
 from ragstone_server.spi.generator import GenerateRequest, Usage
 
 CHARACTERS_A_TOKEN = 4
+MESSAGE_TOKENS = 8
+"""What the chat format of a model puts around a message, generously."""
 
 
 def tokens_of(characters: int) -> int:

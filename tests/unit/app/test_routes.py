@@ -9,8 +9,8 @@ from ragstone_server.app.configuration import parse_configuration
 from ragstone_server.app.routes import open_routes
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.deployment import Deployment
-from ragstone_server.spi.errors import DeadlineExceeded
-from ragstone_server.spi.generator import GenerateRequest
+from ragstone_server.spi.errors import DeadlineExceeded, StartError
+from ragstone_server.spi.generator import GenerateRequest, Window
 from ragstone_server.testing.conformance.samples import CONTEXT
 from ragstone_server.testing.memory.clock import ManualClock
 from ragstone_server.testing.memory.generator import MemoryGenerator, Pause
@@ -81,3 +81,15 @@ async def test_each_generator_has_places_of_its_own() -> None:
     first, second = await opened(MemoryGenerator(), concurrency=1, on_failure="other")
     async with first(ASKED), second(ASKED) as events:
         assert await anext(events)
+
+
+async def test_a_window_that_the_answer_fills_alone_refuses_the_start() -> None:
+    small = MemoryGenerator(model="small", window=Window(tokens=100, count=len))
+    configuration = {"answer": {"max_output_tokens": 100}}
+    with pytest.raises(
+        StartError, match=r"of route default has a window of 100 tokens.*answer.max_output_tokens = 100"
+    ):
+        await open_routes(parse_configuration(configuration), cast(Registry, Shelf(small, small)), ManualClock())
+    assert await open_routes(
+        parse_configuration({"answer": {"max_output_tokens": 99}}), cast(Registry, Shelf(small, small)), ManualClock()
+    )

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+from decimal import Decimal
 from typing import Any
 
 import grpc
@@ -75,6 +76,20 @@ def test_the_events_tell_of_it(fake: FakeServer, client: Client) -> None:
     assert [e.text for e in events if isinstance(e, Delta)] == ["It leaves at t", "At nine."]
     assert [e.next_model for e in events if isinstance(e, AttemptDiscarded)] == ["second"]
     assert isinstance(events[-1], Completed)
+
+
+async def test_a_limit_of_cost_is_sent_in_millionths_rounded_down(fake: FakeServer, client: Client) -> None:
+    fake.events = stream(watermark="w")
+    async with AsyncClient(fake.address) as other:
+        for max_cost in (Decimal("0.0000129"), 0.1, 0, None):
+            client.ask("When?", max_cost=max_cost)
+            await other.ask("When?", max_cost=max_cost)
+    sent = [request for request in fake.requests if isinstance(request, query_service_pb2.QueryRequest)]
+    assert [request.max_cost_micros for request in sent] == [12, 12, 100_000, 100_000, 0, 0, 0, 0]
+    assert [request.HasField("max_cost_micros") for request in sent] == [True] * 6 + [False] * 2
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="no amount of US dollars"):
+            client.ask("When?", max_cost=wrong)
 
 
 def test_the_messages_come_as_they_were_sent(fake: FakeServer, client: Client) -> None:

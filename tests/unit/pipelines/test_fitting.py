@@ -1,7 +1,9 @@
 """A prompt fits the window of the model that reads it."""
 
 import re
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragstone_server.pipelines.events import Completed, Delta
-from ragstone_server.pipelines.fitting import MESSAGE_TOKENS, fit
+from ragstone_server.pipelines.fitting import fit, surely_fits
 from ragstone_server.pipelines.prompting import Prompt, PromptRenderer
 from ragstone_server.pipelines.settings import AnswerSettings, PromptSettings
 from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.evidence import NumberedPassage
-from ragstone_server.spi.generator import Fault, GenerateRequest, GeneratorFailed, Window
-from ragstone_server.spi.model_tokenizer import PieceTokenizer
+from ragstone_server.spi.generator import UNASKED, Fault, GenerateRequest, GeneratorFailed, Window
+from ragstone_server.spi.model_tokenizer import guessed_tokens
 from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.token_estimates import MESSAGE_TOKENS
 from ragstone_server.spi.turns import Role, Turn
 from ragstone_server.testing.conformance.samples import CONTEXT, scored
 from ragstone_server.testing.memory.generator import MemoryGenerator
@@ -27,7 +30,7 @@ QUESTION = "When does the ferry to Nordvik leave?"
 
 
 def window(tokens: int) -> Window:
-    return Window(tokens=tokens, tokenizer=PieceTokenizer())
+    return Window(tokens=tokens, count=guessed_tokens)
 
 
 def passages(*texts: str) -> tuple[NumberedPassage, ...]:
@@ -59,7 +62,7 @@ def request(evidence: Sequence[str], turns: Sequence[str] = (), max_output_token
 
 
 def tokens(asked: GenerateRequest) -> int:
-    counted = (len(PieceTokenizer().offsets(message.text)) + MESSAGE_TOKENS for message in asked.prompt)
+    counted = (guessed_tokens(message.text) + MESSAGE_TOKENS for message in asked.prompt)
     return sum(counted) + asked.max_output_tokens
 
 
@@ -90,6 +93,65 @@ def test_a_question_that_does_not_fit_at_all_is_told() -> None:
     with pytest.raises(GeneratorFailed) as error:
         fit(request(["The ferry leaves at nine. " * 100]), window(300), render)
     assert error.value.fault is Fault.TOO_LONG
+
+
+def test_what_surely_fits_is_not_counted() -> None:
+    def refusing(text: str) -> int:
+        raise AssertionError(text)
+
+    whole = request(["The ferry leaves at nine."])
+    size = sum(len(message.text.encode()) + MESSAGE_TOKENS for message in whole.prompt) + whole.max_output_tokens
+    assert fit(whole, Window(tokens=size, count=refusing), None).request is whole
+    assert surely_fits(whole, Window(tokens=size, count=refusing))
+    assert not surely_fits(whole, window(size - 1))
+
+
+def test_of_a_prompt_that_is_far_too_long_only_what_there_is_room_for_is_counted() -> None:
+    counted = 0
+
+    def counting(text: str) -> int:
+        nonlocal counted
+        counted += len(text)
+        return guessed_tokens(text)
+
+    whole = request(["The ferry leaves at nine. " * 50] * 20, ["I asked about the ferry. " * 1000] * 60)
+    fitted = fit(whole, Window(tokens=4000, count=counting), render).request
+    assert 0 < len(fitted.evidence) < 20
+    assert counted < 100_000 < sum(len(message.text) for message in whole.prompt)
+
+
+def test_a_template_may_hold_the_passages_more_than_once() -> None:
+    renders = 0
+
+    def twice(turns: Sequence[Turn], evidence: Sequence[NumberedPassage]) -> Prompt:
+        nonlocal renders
+        renders += 1
+        prompt = render(turns, evidence)
+        last = prompt.messages[-1]
+        return replace(prompt, messages=(*prompt.messages[:-1], replace(last, text=last.text * 2)), version="7")
+
+    whole = request(["The ferry leaves at nine. " * 10] * 40, ["When?"] * 4)
+    whole = replace(whole, prompt=twice(whole.turns, whole.evidence).messages)
+    half = tokens(replace(whole, prompt=twice(whole.turns, whole.evidence[:20]).messages))
+    fitted = fit(whole, window(half), twice).request
+    assert len(fitted.evidence) == 20
+    assert fitted.prompt_version == "7"
+    assert renders < 15
+    small = tokens(replace(whole, prompt=twice((), whole.evidence[:1]).messages))
+    assert len(fit(whole, window(small), twice).request.evidence) == 1
+    with pytest.raises(GeneratorFailed):
+        fit(whole, window(tokens(replace(whole, prompt=twice((), whole.evidence[:1]).messages)) - 1), twice)
+
+
+def test_turns_that_lengthen_the_fences_of_the_passages_go_too() -> None:
+    room = tokens(request(["nine"])) + 4 * (60 + MESSAGE_TOKENS)
+    assert len(fit(request(["nine"], ["~" * 60] * 6), window(room), render).request.turns) == 2
+
+
+def test_the_room_that_the_next_passage_is_too_long_for_is_for_the_turns() -> None:
+    whole = request(["nine", "The ferry leaves at nine. " * 100], ["I asked about the ferry."] * 8)
+    room = tokens(request(["nine"], ["I asked about the ferry."] * 8))
+    assert fit(whole, window(room), render).left_out == "1 of 2 passages"
 
 
 @settings(deadline=None, max_examples=60)
@@ -145,19 +207,31 @@ async def test_a_model_that_cannot_take_the_question_is_passed_over(tmp_path: Pa
         assert isinstance(end, Completed)
         assert [(attempt.model, attempt.fault) for attempt in end.attempts] == [("tiny", "too_long"), ("large", None)]
         assert tiny.requests == []
+        assert end.attempts[0].usage == UNASKED
+        assert (
+            Degradation(stage="generator", reason="tiny was passed over (too_long) and was replaced by large") in found
+        )
         house.generators = (tiny,)
         with pytest.raises(InvalidRequest) as error:
             await asked(house)
         assert error.value.violations[0].field == "search.question"
 
 
-async def test_a_long_prompt_is_counted_beside_the_event_loop(tmp_path: Path) -> None:
+async def test_a_prompt_is_counted_beside_the_event_loop(tmp_path: Path) -> None:
+    threads: set[int] = set()
+
+    def counting(text: str) -> int:
+        threads.add(threading.get_ident())
+        return guessed_tokens(text)
+
     async with open_house(tmp_path) as house:
         house.answer = AnswerSettings(max_output_tokens=50)
-        house.generators = (MemoryGenerator(("Nine.",), window=window(4000)),)
+        house.generators = (MemoryGenerator(("Nine.",), window=Window(tokens=4000, count=counting)),)
         receipt = await house.put("ferry", "The ferry leaves at nine.")
         turns = (Turn(role=Role.USER, text="I asked about the ferry. " * 4000),)
         found = await house.events(QUESTION, turns=turns, min_watermark=str(receipt.watermark))
         house.lane.executor.shutdown()
     assert any(isinstance(event, Delta) for event in found)
     assert house.generators[0].requests[0].turns == ()
+    assert threads
+    assert threading.get_ident() not in threads

@@ -1,5 +1,6 @@
 """What happens, and what does not, when the plugin is found, opened and closed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -36,6 +37,30 @@ import litellm, os
 assert not litellm.drop_params and litellm.suppress_debug_info and not litellm.telemetry
 assert "OPENAI_API_KEY" not in os.environ, "an .env file was read"
 print(calls)
+"""
+COUNTING = """
+import asyncio, json, sys
+from pathlib import Path
+calls = []
+sys.addaudithook(lambda event, args: calls.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)
+from ragstone_plugins.litellm_provider.plugin import GENERATOR
+from ragstone_server.testing.memory.host import MemoryHost
+
+TEXT = "Паром закрывает посадку в девять часов. Embarkation closes at nine.\\n\\n" * 100
+
+async def main():
+    counts = {}
+    async with MemoryHost(Path(), Path()) as host:
+        for model in ("openai/gpt-4o", "openai/gpt-4", "openai/text-davinci-003", "openai/small", "anthropic/small"):
+            async with GENERATOR.open(GENERATOR.config(model=model, api_key="key", window=5000), host) as generator:
+                counts[model] = generator.window.count(TEXT)
+        async with GENERATOR.open(GENERATOR.config(model="openai/gpt-4o", api_key="key"), host) as generator:
+            known = generator.window.tokens
+        async with GENERATOR.open(GENERATOR.config(model="openai/small", api_key="key"), host) as generator:
+            assert generator.window is None
+    print(json.dumps([counts, known, calls]))
+
+asyncio.run(main())
 """
 WITHOUT = """
 import asyncio, sys, tempfile
@@ -99,6 +124,16 @@ def test_the_embedded_default_never_imports_litellm(tmp_path: Path) -> None:
 
 def test_opening_fetches_nothing_and_reads_no_env_file(tmp_path: Path) -> None:
     assert run(NO_NETWORK, cwd=tmp_path) == "[]"
+
+
+def test_models_of_openai_are_counted_as_published_and_others_guessed_all_without_the_network(tmp_path: Path) -> None:
+    counts, window, calls = json.loads(run(COUNTING, cwd=tmp_path))
+    assert counts["openai/gpt-4o"] < counts["openai/gpt-4"] < counts["openai/small"]
+    assert (
+        counts["openai/text-davinci-003"] == counts["openai/small"] == counts["anthropic/small"]
+    )  # not shipped, not known
+    assert window == 128_000
+    assert calls == []
 
 
 def test_says_how_to_install_what_is_missing() -> None:

@@ -124,6 +124,7 @@ async def test_p11_a_provider_that_ignores_the_limit_is_ended() -> None:
         ({"api_key": "secret\r\nX: y"}, "line break"),
         ({"headers": {"A": "sécret"}}, "outside ASCII"),
         ({"headers": {"A b": "secret"}}, "names of headers"),
+        ({"tokenizer": "tokenizer.json"}, "set that too"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, object], problem: str) -> None:
