@@ -8,10 +8,13 @@ from pydantic import SecretStr
 
 from ragstone_plugins.litellm_provider.plugin import RERANKER as LITELLM
 from ragstone_plugins.litellm_provider.settings import LitellmRerankerSettings
+from ragstone_plugins.onnx.plugin import RERANKER as ONNX
+from ragstone_plugins.onnx.plugin import OnnxRerankerSettings
 from ragstone_server.spi.reranker import Reranker
 from ragstone_server.testing.conformance.reranker import RerankerConformance
 from ragstone_server.testing.memory.host import MemoryHost
 from ragstone_server.testing.memory.reranker import memory_reranker
+from tests.cross_encoders import write
 from tests.providers.embeddings import EmbeddingProvider
 
 
@@ -30,3 +33,11 @@ class TestLitellm(RerankerConformance):
             )
             async with LITELLM.open(settings, host) as reranker:
                 yield reranker
+
+
+class TestOnnx(RerankerConformance):
+    @pytest.fixture
+    async def reranker(self, tmp_path: Path) -> AsyncIterator[Reranker]:
+        settings = OnnxRerankerSettings(model=str(write(tmp_path / "cross")))
+        async with MemoryHost(tmp_path, tmp_path) as host, ONNX.open(settings, host) as reranker:
+            yield reranker

@@ -1,11 +1,9 @@
 """The embedder stage over an ONNX model."""
 
-import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from ragstone_plugins.onnx.errors import ModelError, ModelUnsupported
 from ragstone_plugins.onnx.model import OnnxModel
 from ragstone_plugins.onnx.settings import OnnxEmbedderSettings
+from ragstone_plugins.onnx.together import together
 from ragstone_plugins.onnx.tokenizer import TextTokenizer
 from ragstone_server.spi.embedder import EmbedRequest, Purpose
 from ragstone_server.spi.errors import StageFailed
@@ -61,21 +60,8 @@ class OnnxEmbedder:
                 except ModelError as error:
                     raise StageFailed("The embedding model failed.") from error
 
-        await _together(work, min(lane.threads, len(groups)))
+        await together(work, min(lane.threads, len(groups)))
         return vectors
-
-
-async def _together(work: Callable[[], Coroutine[Any, Any, None]], times: int) -> None:
-    """Run `work` so many times at once. The first that fails stops the others, and its error is raised as it is."""
-    if times <= 1:
-        return await work()
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(times):
-                tasks.create_task(work())
-    except ExceptionGroup as failed:
-        first = failed.exceptions[0]
-        raise first from first.__cause__
 
 
 def _room(model: OnnxModel, prefixes: dict[Purpose, str]) -> int:

@@ -7,14 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_plugins.onnx.errors import ModelDamaged, ModelFailed, ModelUnsupported
+from ragstone_plugins.onnx.errors import ModelFailed, ModelUnsupported
 from ragstone_plugins.onnx.pooling import Pooling, normalise, pool
+from ragstone_plugins.onnx.session import integers_of, opened
 
 _IDS = "input_ids"
 _CONSTANT_INPUTS = {"attention_mask": 1, "token_type_ids": 0}
 """One text a call has no padding and no second part, so these are the same for every token."""
 _SENTENCE_OUTPUTS = ("sentence_embedding", "sentence_embeddings", "text_embeds", "embeddings")
-_INTEGERS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 
 
 class Encoder:
@@ -36,24 +36,7 @@ class Encoder:
             ModelDamaged: it cannot be loaded.
             ModelUnsupported: its inputs or outputs are not those of a sentence encoder.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        # The host's lanes are the parallelism: a second layer of threads under them would fight for the same cores,
-        # and threads that spin while they wait would take the cores from FAISS and Tantivy.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Every text has another length, so a plan of the memory made for one fits no other.
-        options.enable_mem_pattern = False
-        # Errors are raised; the library would write them to stderr as well.
-        options.log_severity_level = 4
-        model = graph if isinstance(graph, bytes) else str(graph)
-        try:
-            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library's errors share no root of their own
-            where = "The graph" if isinstance(graph, bytes) else graph
-            raise ModelDamaged(f"{where} cannot be loaded by onnxruntime ({error}); pull the model again.") from error
-        return cls(session, pooling)
+        return cls(opened(graph), pooling)
 
     def encode(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vector (d,), of length 1, of the one text with these ids (1, t).
@@ -82,14 +65,7 @@ class Encoder:
 
 def _inputs(session: Any) -> dict[str, Any]:
     """Integer type of each input by its name."""
-    types = {put.name: _INTEGERS.get(put.type) for put in session.get_inputs()}
-    unknown = types.keys() - {_IDS, *_CONSTANT_INPUTS}
-    if _IDS not in types or unknown or None in types.values():
-        raise ModelUnsupported(
-            f"The graph takes {', '.join(types) or 'nothing'}; served are graphs that take input_ids, and nothing "
-            "beside it but attention_mask and token_type_ids, as integers."
-        )
-    return types
+    return integers_of(session, _IDS, *_CONSTANT_INPUTS)
 
 
 def _output(session: Any) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""The door: offers the embedder `onnx`."""
+"""The door: offers the embedder and the reranker `onnx`."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ragstone_plugins.onnx.errors import ModelError
-from ragstone_plugins.onnx.settings import DEFAULT_MODEL, DEFAULT_SOURCE, OnnxEmbedderSettings
+from ragstone_plugins.onnx.settings import (
+    DEFAULT_MODEL,
+    DEFAULT_SOURCE,
+    OnnxEmbedderSettings,
+    OnnxRerankerSettings,
+)
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import StartError
 from ragstone_server.spi.hooks import hookimpl
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.provider import Provider
+from ragstone_server.spi.reranker import Reranker
 
 
 @asynccontextmanager
@@ -56,6 +62,34 @@ PROVIDER: Provider[Embedder, OnnxEmbedderSettings] = Provider(
     open=open_embedder,
     fetch_model=fetch_model,
 )
+
+
+@asynccontextmanager
+async def open_reranker(settings: OnnxRerankerSettings, host: Host) -> AsyncIterator[Reranker]:
+    """Load the model; the session ends with the last reference to it."""
+    if not settings.model:
+        raise StartError("The reranker onnx does not know which model to load: set model to its directory.")
+    from ragstone_plugins.onnx.reranker import OnnxReranker
+
+    try:
+        reranker = await OnnxReranker.open(settings, host)
+    except ModelError as error:
+        raise StartError(error.message) from error
+    yield reranker
+
+
+RERANKER: Provider[Reranker, OnnxRerankerSettings] = Provider(
+    name="onnx",
+    summary="a cross-encoder in ONNX, on the CPU of this machine",
+    config=OnnxRerankerSettings,
+    open=open_reranker,
+)
+
+
+@hookimpl
+def ragstone_rerankers() -> Iterable[Provider[Reranker, Any]]:
+    """Offer the reranker."""
+    return (RERANKER,)
 
 
 @hookimpl

@@ -28,3 +28,18 @@ class OnnxEmbedderSettings(Settings):
     passage_prefix: str | None = Field(
         default=None, description="Written before each passage. Left out: what the model wants."
     )
+
+
+class OnnxRerankerSettings(Settings):
+    """Section `reranker` with `use = "onnx"`."""
+
+    model: str = Field(
+        default="",
+        description="Directory of the cross-encoder, with `tokenizer.json` and `model.onnx`: its name among the models, or a path."
+        " Has to be set.",
+    )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=16,
+        description="Tokens of a question and a passage that are read together. Left out: what the model was made for.",
+    )
