@@ -109,7 +109,7 @@ class Draft:
         """End without an answer; what was said of one is void."""
         if self.said:
             self._checker = checker_for(self._request)
-            yield AttemptDiscarded(reason="the model failed", next_model="")
+            yield AttemptDiscarded(reason="a filter of the provider refuses the answer", next_model="")
         self._finished = Finished(finish_reason=FinishReason.ABSTAINED, abstention=abstention, usage=NOTHING)
 
     def failed(self, deployment: Deployment, error: Exception) -> str:
