@@ -148,7 +148,7 @@ def test_ask_says_when_the_documents_do_not(server: Served) -> None:
 
 def test_ask_takes_a_limit_of_cost_and_what_answers_in_the_server_costs_nothing(server: Served) -> None:
     assert "1911" in call(server, "ask", "When was the harbour of Nordvik opened?", "--max-cost", "0")
-    for wrong in ("-1", "inf", "cheap"):
+    for wrong in ("-1", "inf", "nan", "cheap"):
         refused = ragstone("ask", "why?", "--max-cost", wrong, "--server", server.address)
         assert (refused.exit_code, refused.stdout) == (2, "")
 

@@ -1,5 +1,6 @@
 """`ragstone ask`."""
 
+import math
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -89,6 +90,8 @@ def ask_command(
         "format": format_,
         "json_schema": json_schema.read() if json_schema is not None else None,
     }
+    if max_cost is not None and not math.isfinite(max_cost):
+        raise click.BadParameter("is an amount of US dollars", param_hint="--max-cost")
     with connected(server) as client:
         if as_json:
             for response in client.responses(question, **options):
