@@ -123,10 +123,8 @@ class Generate:
                     raise
                 if isinstance(error, GeneratorFailed):
                     faults.append(error)
-                if following is None and (refusal := _refusal(faults, draft)):
-                    for told in draft.abstain(refusal):
-                        yield told
-                    break
+                if following is None and _refusal(faults, draft):
+                    continue  # to the abstention
                 if following is None or (draft.said and policy is MidStream.FAIL):
                     raise self._given_up(faults) from error
                 for told in draft.hand_over(following, policy):
