@@ -73,6 +73,8 @@ class OverlapCheck:
         matches = await self._lane.run(_matches, request.claims, request.passages)
         texts: dict[str, None] = {}
         for claim, found in zip(request.claims, matches, strict=True):
+            if _decided(found, request.decisive):
+                continue
             others = [match.window.text for match in found if match.window.text != claim.text]
             texts |= dict.fromkeys((claim.text, *others) if others else ())
         of = {}
@@ -81,15 +83,25 @@ class OverlapCheck:
             of = dict(zip(texts, vectors, strict=True))
         supports = []
         for claim, found in zip(request.claims, matches, strict=True):
-            scored = [(match.score(_likeness(claim.text, match.window.text, of)), match) for match in found]
+            scored = [(match.score(_likeness(claim.text, match, of)), match) for match in found]
             best = max(scored, key=lambda each: each[0], default=None)
             supports.append(NOTHING if best is None else Support(score=best[0], passage=best[1].window.passage))
         return tuple(supports)
 
 
-def _likeness(one: str, other: str, vectors: Mapping[str, NDArray[np.float32]]) -> float:
-    """The cosine; of a quotation without its vector."""
-    return 1.0 if one == other else float(vectors[one] @ vectors[other])
+def _decided(found: Sequence[_Match], decisive: float | None) -> bool:
+    """Whether no vector can change if the claim reaches the decisive score."""
+    if decisive is None:
+        return False
+    return any(match.score(0.0) >= decisive for match in found) or all(match.score(1.0) < decisive for match in found)
+
+
+def _likeness(claim: str, match: _Match, vectors: Mapping[str, NDArray[np.float32]]) -> float:
+    """The cosine; of a quotation without its vector, and where vectors were left out, what words suggest."""
+    text = match.window.text
+    if text == claim:
+        return 1.0
+    return float(vectors[claim] @ vectors[text]) if claim in vectors and text in vectors else match.shared
 
 
 def _matches(claims: Sequence[Claim], passages: Sequence[str]) -> list[list[_Match]]:

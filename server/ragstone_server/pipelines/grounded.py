@@ -65,7 +65,7 @@ class GenerateGrounded:
         with collected() as times:
             try:
                 grounding = await self._check_grounding(
-                    request.context, text, passages, most=self._settings.max_sentences
+                    request.context, text, passages, most=self._settings.max_sentences, exact=False
                 )
             except RequestError as error:
                 logger.warning("the answer could not be judged: %s", error)

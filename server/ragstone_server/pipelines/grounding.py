@@ -25,13 +25,25 @@ class CheckGrounding:
         self._min_score = min_score
 
     async def __call__(
-        self, context: RequestContext, text: str, passages: tuple[str, ...], *, most: int | None = None
+        self,
+        context: RequestContext,
+        text: str,
+        passages: tuple[str, ...],
+        *,
+        most: int | None = None,
+        exact: bool = True,
     ) -> Grounding:
-        """Judge the sentences that have a word, the first `most` of them. Raises what the stage raises."""
+        """Judge the sentences that have a word, the first `most` of them. Raises what the stage raises.
+
+        Where not `exact`, scores may be rough, but are on the right side of the threshold.
+        """
         found = sentences_of(text, len(passages))
         sentences = tuple(islice(found, most))
         claims = tuple(Claim(text=each.text, cited=tuple(number - 1 for number in each.cited)) for each in sentences)
-        outcome = await self._check(GroundingRequest(context=context, claims=claims, passages=passages))
+        decisive = None if exact else self._min_score
+        outcome = await self._check(
+            GroundingRequest(context=context, claims=claims, passages=passages, decisive=decisive)
+        )
         assert outcome.result is not None  # it cannot be skipped: nothing would be judged, and all seem to be
         grounded = tuple(
             GroundedSentence(sentence=sentence, support=support, supported=support.score >= self._min_score)

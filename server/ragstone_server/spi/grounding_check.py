@@ -23,6 +23,8 @@ class GroundingRequest:
     context: RequestContext
     claims: tuple[Claim, ...]
     passages: tuple[str, ...]
+    decisive: float | None = None
+    """All that matters is which scores reach this one: what cannot change that may be left out, and scores be rougher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
