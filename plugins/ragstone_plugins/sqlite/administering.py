@@ -4,7 +4,7 @@ import sqlite3
 import uuid
 
 from ragstone_plugins.sqlite.reading import collection_by_key, document_count
-from ragstone_plugins.sqlite.records import collection_record
+from ragstone_server.spi.catalog_rows import collection_record
 from ragstone_server.spi.catalog_store import CollectionRecord, CollectionSettings
 from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty, CollectionNotFound
 from ragstone_server.spi.names import CollectionName

@@ -1,15 +1,14 @@
 """Versions of documents, and what is left of deleted ones: a keyed hash of the name, and its version."""
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
 from ragstone_plugins.sqlite.many import groups, marks
+from ragstone_server.spi.catalog_rows import fence_version, name_hash, stored_version
 from ragstone_server.spi.catalog_store import StoredVersion
 from ragstone_server.spi.names import DocumentId
-from ragstone_server.spi.positions import CollectionKey, DocumentKey
-from ragstone_server.spi.visibility import Attributes
+from ragstone_server.spi.positions import CollectionKey
 
 
 class Fences:
@@ -20,7 +19,7 @@ class Fences:
 
     def name_hash(self, collection: CollectionKey, document: DocumentId) -> bytes:
         """16 bytes that tell nothing without the key, and differ between collections."""
-        return hashlib.blake2b(f"{collection}/{document}".encode(), key=self._key, digest_size=16).digest()
+        return name_hash(self._key, collection, document)
 
     def put(
         self, connection: sqlite3.Connection, collection: CollectionKey, document: DocumentId, version: int, now: int
@@ -48,17 +47,7 @@ class Fences:
             "CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL",
             (collection, json.dumps(documents)),
         )
-        found = {
-            DocumentId(row["id"]): StoredVersion(
-                version=row["version"],
-                deleted=False,
-                content_hash=row["content_hash"],
-                document_key=DocumentKey(row["key"]),
-                uri=row["uri"],
-                attributes=Attributes.from_key(row["attributes"]),
-            )
-            for row in rows
-        }
+        found = {DocumentId(row["id"]): stored_version(row) for row in rows}
         missing = {self.name_hash(collection, each): each for each in documents if each not in found}
         for group in groups(list(missing)):
             fences = connection.execute(
@@ -66,7 +55,5 @@ class Fences:
                 (collection, *group),
             )
             for row in fences:
-                found[missing[row["name_hash"]]] = StoredVersion(
-                    version=row["version"], deleted=True, content_hash=b"", document_key=None
-                )
+                found[missing[row["name_hash"]]] = fence_version(row["version"])
         return found

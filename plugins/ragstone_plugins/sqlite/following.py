@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ragstone_plugins.sqlite.blocks import read_texts
-from ragstone_plugins.sqlite.records import from_blob, from_headings
+from ragstone_server.spi.catalog_rows import from_blob, from_headings
 from ragstone_server.spi.catalog_store import LogTrimmed
 from ragstone_server.spi.evidence import rendered
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, ContentKey, DocumentKey, PassageKey, Position

@@ -5,11 +5,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from ragstone_plugins.sqlite.blocks import read_texts
-from ragstone_plugins.sqlite.records import from_headings
+from ragstone_server.spi.catalog_rows import stored_passage
 from ragstone_server.spi.catalog_store import StoredPassage
-from ragstone_server.spi.evidence import Passage
-from ragstone_server.spi.names import DocumentId
-from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.positions import CollectionKey, ContentKey, PassageKey
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.visibility import Attributes
 
@@ -29,7 +27,7 @@ def passages(
     texts = read_texts(connection, spans)
     attributes = {key: Attributes.from_key(key) for key in {row["attributes"] for row in rows}}
     return {
-        PassageKey(row["key"]): _stored(row, span, text, attributes[row["attributes"]])
+        PassageKey(row["key"]): stored_passage(row, span, text, attributes[row["attributes"]])
         for row, (_, span), text in zip(rows, spans, texts, strict=True)
     }
 
@@ -45,29 +43,3 @@ def neighbours(
     spans = [ByteRange(start=start, end=stop) for start, stop in rows]
     texts = read_texts(connection, [(content, span) for span in spans])
     return tuple(zip(spans, texts, strict=True))
-
-
-def _stored(row: sqlite3.Row, span: ByteRange, text: str, attributes: Attributes) -> StoredPassage:
-    superseded = row["superseded"]
-    return StoredPassage(
-        passage=Passage(
-            key=PassageKey(row["key"]),
-            passage_id=row["id"],
-            document=DocumentId(row["name"]),
-            document_key=DocumentKey(row["document"]),
-            content_key=ContentKey(row["content"]),
-            ordinal=row["ordinal"],
-            version=row["version"],
-            title=row["title"],
-            uri=row["uri"],
-            page=row["page"],
-            headings=from_headings(row["headings"]),
-            range=span,
-            text=text,
-            metadata=attributes.metadata,
-        ),
-        attributes=attributes,
-        superseded=None if superseded is None else Position(superseded),
-        passages_in_content=row["passages"],
-        text_hash=row["text_hash"],
-    )

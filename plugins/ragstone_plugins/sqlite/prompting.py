@@ -3,7 +3,7 @@
 import sqlite3
 
 from ragstone_plugins.sqlite.reading import collection_by_key
-from ragstone_plugins.sqlite.records import from_micros
+from ragstone_server.spi.catalog_rows import prompt_activation, prompt_template
 from ragstone_server.spi.errors import PromptNotFound
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.prompts import (
@@ -28,7 +28,7 @@ def create(
         "?2, ?3, ?4, ?5, ?6) RETURNING *",
         (collection, draft.system, draft.user, draft.description, author, now),
     ).fetchone()
-    return _template(row)
+    return prompt_template(row)
 
 
 def template(
@@ -38,7 +38,7 @@ def template(
     row = connection.execute(
         "SELECT * FROM prompt WHERE collection = ? AND version = ?", (collection, version)
     ).fetchone()
-    return None if row is None else _template(row)
+    return None if row is None else prompt_template(row)
 
 
 def templates(
@@ -48,7 +48,7 @@ def templates(
     rows = connection.execute(
         "SELECT * FROM prompt WHERE collection = ? AND version > ? ORDER BY version LIMIT ?", (collection, after, limit)
     )
-    return tuple(_template(row) for row in rows)
+    return tuple(prompt_template(row) for row in rows)
 
 
 def active(connection: sqlite3.Connection, collection: CollectionKey) -> PromptTemplate | None:
@@ -58,7 +58,7 @@ def active(connection: sqlite3.Connection, collection: CollectionKey) -> PromptT
         "(SELECT version FROM prompt_activation WHERE collection = ?1 ORDER BY number DESC LIMIT 1)",
         (collection,),
     ).fetchone()
-    return None if row is None else _template(row)
+    return None if row is None else prompt_template(row)
 
 
 def activate(
@@ -99,7 +99,7 @@ def activations(
         "ORDER BY number DESC LIMIT ?3",
         (collection, before, limit),
     )
-    return tuple(_activation(row) for row in rows)
+    return tuple(prompt_activation(row) for row in rows)
 
 
 def _note(
@@ -117,23 +117,4 @@ def _note(
         "RETURNING *",
         (collection, version, below, kind, author, now),
     ).fetchone()
-    return _activation(row)
-
-
-def _template(row: sqlite3.Row) -> PromptTemplate:
-    return PromptTemplate(
-        version=PromptVersion(row["version"]),
-        draft=PromptDraft(system=row["system"], user=row["user"], description=row["description"]),
-        author=row["author"],
-        created=from_micros(row["created"]),
-    )
-
-
-def _activation(row: sqlite3.Row) -> PromptActivation:
-    return PromptActivation(
-        number=row["number"],
-        version=PromptVersion(row["version"]),
-        kind=ActivationKind(row["kind"]),
-        author=row["author"],
-        at=from_micros(row["at"]),
-    )
+    return prompt_activation(row)

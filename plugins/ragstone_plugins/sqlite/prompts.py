@@ -4,8 +4,8 @@ from datetime import datetime
 
 from ragstone_plugins.sqlite import prompting
 from ragstone_plugins.sqlite.connections import Readers
-from ragstone_plugins.sqlite.records import to_micros
 from ragstone_plugins.sqlite.writer import Writer
+from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.host import Lane
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.prompts import PromptActivation, PromptDraft, PromptTemplate, PromptVersion

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_plugins.sqlite.many import groups, marks
-from ragstone_plugins.sqlite.records import collection_record, document_record, from_blob
+from ragstone_server.spi.catalog_rows import collection_record, document_record, from_blob
 from ragstone_server.spi.catalog_store import CollectionRecord, DocumentRecord
 from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId

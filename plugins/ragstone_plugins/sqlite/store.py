@@ -14,10 +14,10 @@ from ragstone_plugins.sqlite.connections import Readers
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
 from ragstone_plugins.sqlite.prompts import SqlitePromptStore
-from ragstone_plugins.sqlite.records import to_micros
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_plugins.sqlite.transaction import SqliteTransaction
 from ragstone_plugins.sqlite.writer import Writer, open_writer
+from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     CollectionSettings,

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from ragstone_plugins.sqlite.fences import Fences
-from ragstone_plugins.sqlite.records import to_micros
 from ragstone_plugins.sqlite.writer import Writer
 from ragstone_plugins.sqlite.writing import DocumentWriter
+from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import CollectionRecord, DocumentFields, Generation, NewContent, StoredVersion
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import Position

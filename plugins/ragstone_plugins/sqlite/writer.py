@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from ragstone_plugins.sqlite.connections import connect
 from ragstone_plugins.sqlite.failures import told
 from ragstone_plugins.sqlite.settings import SqliteConfig
+from ragstone_server.spi.critical import to_the_end
 from ragstone_server.spi.failpoints import FailPoint, reach
 
 ResultT = TypeVar("ResultT")
@@ -41,9 +42,9 @@ class Writer:
             try:
                 await self.run(_begin)
                 yield
-                await self._run_to_the_end(self._commit, documents)
+                await to_the_end(self.run(self._commit, documents))
             except BaseException:
-                await self._run_to_the_end(_roll_back)
+                await to_the_end(self.run(_roll_back))
                 raise
 
     async def run(
@@ -71,28 +72,7 @@ class Writer:
     async def erase_log(self) -> None:
         """Empty the write-ahead log, where deleted text still stands (P9); where readers hold it, a later call does."""
         async with self._lock:
-            await self._run_to_the_end(_empty_wal)
-
-    async def _run_to_the_end(
-        self,
-        function: Callable[Concatenate[sqlite3.Connection, Parameters], ResultT],
-        /,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> ResultT:
-        """Call, and wait for the outcome even where the waiting task is cancelled; its cancellation is raised after that."""
-        call = asyncio.ensure_future(self.run(function, *args, **kwargs))
-        cancelled: asyncio.CancelledError | None = None
-        while not call.done():
-            try:
-                await asyncio.wait({call})
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            if not call.cancelled() and (failure := call.exception()) is not None:
-                raise cancelled from failure
-            raise cancelled
-        return call.result()
+            await to_the_end(self.run(_empty_wal))
 
     def _commit(self, connection: sqlite3.Connection, documents: bool) -> None:
         if documents:

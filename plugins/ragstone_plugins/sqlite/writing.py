@@ -3,10 +3,10 @@
 import sqlite3
 from dataclasses import dataclass
 
-from ragstone_plugins.sqlite.blocks import cut
+from ragstone_plugins.sqlite.blocks import rows_of
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.many import groups, marks
-from ragstone_plugins.sqlite.records import to_blob, to_headings
+from ragstone_server.spi.catalog_rows import to_blob, to_headings
 from ragstone_server.spi.catalog_store import DocumentFields, NewContent, VectorsMissing
 from ragstone_server.spi.errors import DocumentNotFound
 from ragstone_server.spi.names import DocumentId
@@ -154,7 +154,7 @@ class DocumentWriter:
                 len(content.passages),
             ),
         ).fetchone()
-        connection.executemany("INSERT INTO block VALUES (?, ?, ?)", cut(ContentKey(row["key"]), data))
+        connection.executemany("INSERT INTO block VALUES (?, ?, ?)", rows_of(ContentKey(row["key"]), data))
         connection.executemany(
             "INSERT INTO passage (content, tenant, ordinal, id, start, stop, page, headings, text_hash, tokens) "
             "SELECT ?, tenant, ?, ?, ?, ?, ?, ?, ?, ? FROM space WHERE key = ?",

@@ -1,8 +1,8 @@
-"""Work that a cancelled caller leaves running: it ends, so that the view stays whole, and is waited for at closing."""
+"""Work that cancelling its caller does not cut short."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
@@ -10,8 +10,24 @@ ResultT = TypeVar("ResultT")
 logger = logging.getLogger(__name__)
 
 
+async def to_the_end(work: Awaitable[ResultT]) -> ResultT:
+    """Wait for the outcome even where the waiting task is cancelled; its cancellation is raised after that."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            raise cancelled from failure
+        raise cancelled
+    return task.result()
+
+
 class CriticalWork:
-    """The pieces of such work that are under way."""
+    """Work that a cancelled caller leaves running: it ends, so that a view stays whole, and is waited for at closing."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -1,0 +1,178 @@
+"""For catalog stores over SQL: from rows, whose columns have the names of the fields, to values, and back."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    CollectionSettings,
+    DefaultReaders,
+    DocumentFields,
+    DocumentRecord,
+    Generation,
+    StoredPassage,
+    StoredVersion,
+    VersionScheme,
+)
+from ragstone_server.spi.evidence import Passage
+from ragstone_server.spi.names import CollectionName, DocumentId
+from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.prompts import ActivationKind, PromptActivation, PromptDraft, PromptTemplate, PromptVersion
+from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.visibility import Attributes
+
+_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FLOAT16 = np.dtype("<f2")  # the rows may move to a machine of the other byte order
+
+
+class Row(Protocol):
+    """A row by the names of its columns."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of a column."""
+        ...
+
+
+def name_hash(key: bytes, collection: CollectionKey, document: DocumentId) -> bytes:
+    """16 bytes for a fence, that tell nothing without the catalog's key, and differ between collections."""
+    return hashlib.blake2b(f"{collection}/{document}".encode(), key=key, digest_size=16).digest()
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - _BEGIN) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Inverse of `to_micros`."""
+    return _BEGIN + micros * _MICROSECOND
+
+
+def to_blob(vector: NDArray[np.float16]) -> bytes:
+    """Two bytes a dimension."""
+    return vector.astype(_FLOAT16, copy=False).tobytes()
+
+
+def from_blob(data: bytes) -> NDArray[np.float16]:
+    """Inverse of `to_blob`; read-only."""
+    return np.frombuffer(data, dtype=_FLOAT16)
+
+
+def to_headings(headings: tuple[str, ...]) -> str:
+    """A heading path as JSON; most have none, and that is the empty text."""
+    return json.dumps(headings, ensure_ascii=False) if headings else ""
+
+
+def from_headings(text: str) -> tuple[str, ...]:
+    """Inverse of `to_headings`."""
+    return tuple(json.loads(text)) if text else ()
+
+
+def collection_record(row: Row) -> CollectionRecord:
+    """A row of `collection`."""
+    return CollectionRecord(
+        key=CollectionKey(row["key"]),
+        name=CollectionName.parse(row["name"]),
+        settings=CollectionSettings(
+            description=row["description"],
+            default_readers=DefaultReaders(row["default_readers"]),
+            version_scheme=VersionScheme(row["version_scheme"]),
+        ),
+        generation=None if row["embedder"] is None else Generation(embedder=row["embedder"], chunker=row["chunker"]),
+        created=from_micros(row["created"]),
+        updated=from_micros(row["updated"]),
+        head=Position(row["head"]),
+        trimmed=Position(row["trimmed"]),
+    )
+
+
+def document_record(row: Row) -> DocumentRecord:
+    """A row of `document` joined with its present `content`."""
+    return DocumentRecord(
+        key=DocumentKey(row["key"]),
+        document=DocumentId(row["id"]),
+        version=row["version"],
+        fields=DocumentFields(
+            title=row["title"],
+            uri=row["uri"],
+            mime_type=row["mime_type"],
+            language=row["language"],
+            attributes=Attributes.from_key(row["attributes"]),
+        ),
+        size_bytes=row["size_bytes"],
+        passages=row["passages"],
+        position=Position(row["position"]),
+        created=from_micros(row["created"]),
+        updated=from_micros(row["updated"]),
+    )
+
+
+def stored_passage(row: Row, span: ByteRange, text: str, attributes: Attributes) -> StoredPassage:
+    """A row of `passage` joined with its content and document, with the range and the text that it stands for."""
+    superseded = row["superseded"]
+    return StoredPassage(
+        passage=Passage(
+            key=PassageKey(row["key"]),
+            passage_id=row["id"],
+            document=DocumentId(row["name"]),
+            document_key=DocumentKey(row["document"]),
+            content_key=ContentKey(row["content"]),
+            ordinal=row["ordinal"],
+            version=row["version"],
+            title=row["title"],
+            uri=row["uri"],
+            page=row["page"],
+            headings=from_headings(row["headings"]),
+            range=span,
+            text=text,
+            metadata=attributes.metadata,
+        ),
+        attributes=attributes,
+        superseded=None if superseded is None else Position(superseded),
+        passages_in_content=row["passages"],
+        text_hash=row["text_hash"],
+    )
+
+
+def stored_version(row: Row) -> StoredVersion:
+    """A row of `document` joined with its present content."""
+    return StoredVersion(
+        version=row["version"],
+        deleted=False,
+        content_hash=row["content_hash"],
+        document_key=DocumentKey(row["key"]),
+        uri=row["uri"],
+        attributes=Attributes.from_key(row["attributes"]),
+    )
+
+
+def fence_version(version: int) -> StoredVersion:
+    """What a fence says."""
+    return StoredVersion(version=version, deleted=True, content_hash=b"", document_key=None)
+
+
+def prompt_template(row: Row) -> PromptTemplate:
+    """A row of `prompt`."""
+    return PromptTemplate(
+        version=PromptVersion(row["version"]),
+        draft=PromptDraft(system=row["system"], user=row["user"], description=row["description"]),
+        author=row["author"],
+        created=from_micros(row["created"]),
+    )
+
+
+def prompt_activation(row: Row) -> PromptActivation:
+    """A row of `prompt_activation`."""
+    return PromptActivation(
+        number=row["number"],
+        version=PromptVersion(row["version"]),
+        kind=ActivationKind(row["kind"]),
+        author=row["author"],
+        at=from_micros(row["at"]),
+    )
