@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from ragstone_plugins.sqlite.plugin import PROVIDER
+from ragstone_plugins.postgresql import plugin as postgresql
+from ragstone_plugins.postgresql.settings import PostgresqlConfig
+from ragstone_plugins.sqlite import plugin as sqlite
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_server.spi.catalog_store import CatalogStore
 from ragstone_server.testing.conformance.catalog_store import CatalogStoreConformance
@@ -22,5 +25,15 @@ class TestMemory(CatalogStoreConformance):
 class TestSqlite(CatalogStoreConformance):
     @pytest.fixture
     async def store(self, tmp_path: Path) -> AsyncIterator[CatalogStore]:
-        async with MemoryHost(tmp_path, tmp_path) as host, PROVIDER.open(SqliteConfig(), host) as store:
+        async with MemoryHost(tmp_path, tmp_path) as host, sqlite.PROVIDER.open(SqliteConfig(), host) as store:
             yield store
+
+
+class TestPostgresql(CatalogStoreConformance):
+    @pytest.fixture
+    async def store(self, tmp_path: Path, postgresql_url: str) -> AsyncIterator[CatalogStore]:
+        config = PostgresqlConfig(url=SecretStr(postgresql_url))
+        async with MemoryHost(tmp_path, tmp_path) as host:
+            await postgresql.migrate_catalog(config, host)
+            async with postgresql.PROVIDER.open(config, host) as store:
+                yield store

@@ -3,21 +3,17 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ragstone_plugins.sqlite.blocks import read_texts
 from ragstone_server.spi.catalog_rows import from_blob, from_headings
 from ragstone_server.spi.catalog_store import LogTrimmed
+from ragstone_server.spi.change_batches import fitting, gone
 from ragstone_server.spi.evidence import rendered
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch, DocumentChange, IndexedPassage
 from ragstone_server.spi.visibility import Attributes
-
-BATCH_TEXT_BYTES = 16 * 1024 * 1024
-"""Text in a batch, and so its memory, whatever the number of documents asked for; a single document may have more."""
-
-_GONE = Attributes(metadata={}, readers=frozenset())
 
 
 def changes(
@@ -38,13 +34,13 @@ def changes(
         (collection, after, limit),
     ).fetchall()
     sizes = _sizes(connection, [row["document"] for row in log])
-    log = log[: _fitting([sizes.pop(row["document"], 0) for row in log])]
+    log = log[: fitting([sizes.pop(row["document"], 0) for row in log])]
     # Present states, and from its first change on: what a view holds was never superseded before the view's position, so
     # a document does not vanish for queries while it is replaced time and again.
     documents = list(dict.fromkeys(row["document"] for row in reversed(log)))[::-1]
     present = _states(connection, documents, texts=texts, vectors=vectors)
     return ChangeBatch(
-        changes=tuple(present.get(key) or _gone(DocumentKey(key)) for key in documents),
+        changes=tuple(present.get(key) or gone(DocumentKey(key)) for key in documents),
         position=Position(log[-1]["position"]) if log else after,
     )
 
@@ -66,13 +62,13 @@ def snapshot(
         "WHERE d.collection = ? AND d.key > ? ORDER BY d.key LIMIT ?",
         (collection, after, limit + 1),
     ).fetchall()
-    fitting = min(limit, _fitting([row["text_bytes"] for row in rows]))
-    keys = [row["key"] for row in rows[:fitting]]
+    count = min(limit, fitting([row["text_bytes"] for row in rows]))
+    keys = [row["key"] for row in rows[:count]]
     present = _states(connection, keys, texts=texts, vectors=vectors)
     batch = ChangeBatch(
         changes=tuple(present[key] for key in keys), position=Position(head["head"]) if head else NO_POSITION
     )
-    return batch, DocumentKey(keys[-1]) if fitting < len(rows) else None
+    return batch, DocumentKey(keys[-1]) if count < len(rows) else None
 
 
 def _sizes(connection: sqlite3.Connection, documents: Sequence[int]) -> dict[int, int]:
@@ -83,17 +79,6 @@ def _sizes(connection: sqlite3.Connection, documents: Sequence[int]) -> dict[int
         (json.dumps(documents),),
     )
     return {row["document"]: row["text_bytes"] for row in rows}
-
-
-def _fitting(sizes: Iterable[int]) -> int:
-    """How many of these, from the first, go into a batch; at least one."""
-    count = total = 0
-    for size in sizes:
-        total += size
-        if count and total > BATCH_TEXT_BYTES:
-            break
-        count += 1
-    return count
 
 
 def _states(
@@ -145,7 +130,3 @@ def _passages(
             )
         )
     return passages
-
-
-def _gone(document: DocumentKey) -> DocumentChange:
-    return DocumentChange(document=document, attributes=_GONE, language=None, passages=())

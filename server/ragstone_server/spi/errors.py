@@ -34,6 +34,7 @@ class Reason(StrEnum):
     PROMPT_INVALID = "PROMPT_INVALID"
     OVERLOADED = "OVERLOADED"
     STORAGE_FULL = "STORAGE_FULL"
+    CATALOG_UNAVAILABLE = "CATALOG_UNAVAILABLE"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     STAGE_FAILED = "STAGE_FAILED"
     SHUTTING_DOWN = "SHUTTING_DOWN"
@@ -234,6 +235,12 @@ class StorageFull(RequestError):
     """No space is left where the server keeps its data; reads still work, free some space and try again."""
 
     reason = Reason.STORAGE_FULL
+
+
+class CatalogUnavailable(RequestError):
+    """The catalog's database cannot be reached; try again later."""
+
+    reason = Reason.CATALOG_UNAVAILABLE
 
 
 class DeadlineExceeded(RequestError):

@@ -1,6 +1,6 @@
 """What a plugin offers: a named way to open one stage."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,5 +42,8 @@ class Provider(Generic[StageT_co, ConfigT]):
     fetch_model: Callable[[str | None, Path, Callable[[str], None]], Path] | None = None
     """For `ragstone models pull`: gets a model from a source (None: the default one) into a directory of its own below the
     one that is given, tells its steps, and returns that directory. Blocks. None: the stage needs no model."""
+    migrate: Callable[[ConfigT, Host], Awaitable[str]] | None = None
+    """For `ragstone migrate`: brings what it stores to the present schema, under a lock, and tells what was done. None: it
+    stores nothing, or `open` does it. Raises `StartError`."""
     options: type[BaseModel] = NoSettings
     """Model of what a caller may set in a single request; every field has a default."""

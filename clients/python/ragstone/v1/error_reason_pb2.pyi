@@ -82,6 +82,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
     ERROR_REASON_PROMPT_INVALID: _ErrorReason.ValueType  # 28
     """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
+    ERROR_REASON_CATALOG_UNAVAILABLE: _ErrorReason.ValueType  # 30
+    """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -148,4 +150,6 @@ ERROR_REASON_PROMPT_NOT_FOUND: ErrorReason.ValueType  # 27
 """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
 ERROR_REASON_PROMPT_INVALID: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
+ERROR_REASON_CATALOG_UNAVAILABLE: ErrorReason.ValueType  # 30
+"""UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,1 @@
+"""The catalog store `postgresql`: one database for many servers."""

@@ -1,0 +1,1 @@
+"""Alembic's home: each change of the schema is a version here."""

@@ -1,0 +1,42 @@
+"""The door: offers the catalog store `postgresql`."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ragstone_plugins.postgresql.settings import PostgresqlConfig
+from ragstone_server.spi.catalog_store import CatalogStore
+from ragstone_server.spi.hooks import hookimpl
+from ragstone_server.spi.host import Host
+from ragstone_server.spi.provider import Provider
+
+
+@asynccontextmanager
+async def open_catalog(config: PostgresqlConfig, host: Host) -> AsyncIterator[CatalogStore]:
+    """Open the database, whose schema has to be the present one. Raises `StartError`."""
+    from ragstone_plugins.postgresql.store import open_store
+
+    async with open_store(config) as store:
+        yield store
+
+
+async def migrate_catalog(config: PostgresqlConfig, host: Host) -> str:
+    """Bring the schema to the present version, under a lock; tell what was done. Raises `StartError`."""
+    from ragstone_plugins.postgresql.migrate import migrate
+
+    return await migrate(config)
+
+
+PROVIDER: Provider[CatalogStore, PostgresqlConfig] = Provider(
+    name="postgresql",
+    summary="one database for many servers (PostgreSQL 13 or newer)",
+    config=PostgresqlConfig,
+    open=open_catalog,
+    migrate=migrate_catalog,
+)
+
+
+@hookimpl
+def ragstone_catalogs() -> Iterable[Provider[CatalogStore, Any]]:
+    """Offer the PostgreSQL catalog."""
+    return (PROVIDER,)

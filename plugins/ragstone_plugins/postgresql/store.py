@@ -1,0 +1,182 @@
+"""The catalog store over its database."""
+
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from ragstone_plugins.postgresql import administering, following, passages, reading
+from ragstone_plugins.postgresql.connections import Connection, Database, make_pool
+from ragstone_plugins.postgresql.migrate import check_schema, check_server
+from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
+from ragstone_plugins.postgresql.settings import PostgresqlConfig
+from ragstone_plugins.postgresql.transaction import PostgresqlTransaction
+from ragstone_server.spi.catalog_rows import to_micros
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    CollectionSettings,
+    DocumentRecord,
+    StoredPassage,
+    StoredVersion,
+)
+from ragstone_server.spi.errors import RequestError, StartError
+from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
+from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
+from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.views import ChangeBatch
+
+_LOCK = "SELECT * FROM collection WHERE key = %s FOR NO KEY UPDATE"
+_BEGIN = """
+    INSERT INTO meta VALUES ('epoch', convert_to(%s, 'UTF8')), ('fence_key', %s) ON CONFLICT DO NOTHING
+"""
+
+
+class PostgresqlCatalogStore:
+    """Fits `CatalogStore`."""
+
+    def __init__(self, database: Database, epoch: str, fence_key: bytes) -> None:
+        self.epoch = epoch
+        self.prompts = PostgresqlPromptStore(database)
+        self._database = database
+        self._fence_key = fence_key
+
+    @asynccontextmanager
+    async def transaction(self, collection: CollectionKey, /) -> AsyncIterator[PostgresqlTransaction]:
+        """Write to a collection; committed and synced when the context is left without an error."""
+        async with self._database.transaction((_LOCK, (collection,))) as (transaction, (rows,)):
+            opened = PostgresqlTransaction(transaction, self._fence_key, reading.the_collection(rows))
+            yield opened
+            await opened.send()
+            reach(FailPoint.CATALOG_BEFORE_COMMIT)
+        reach(FailPoint.CATALOG_AFTER_COMMIT)
+
+    async def create_collection(
+        self, name: CollectionName, settings: CollectionSettings, now: datetime, /
+    ) -> CollectionRecord:
+        """Raises `CollectionAlreadyExists`."""
+        return await administering.create_collection(self._database, name, settings, to_micros(now))
+
+    async def collection(self, name: CollectionName, /) -> CollectionRecord:
+        """Raises `CollectionNotFound`."""
+        return await reading.collection(self._database, name)
+
+    async def collections(self, tenant: TenantId | None, after: str, limit: int, /) -> tuple[CollectionRecord, ...]:
+        """A page of collections."""
+        return await reading.collections(self._database, tenant, after, limit)
+
+    async def update_collection(
+        self, key: CollectionKey, settings: CollectionSettings, now: datetime, /
+    ) -> CollectionRecord:
+        """Raises `CollectionNotFound`."""
+        return await administering.update_collection(self._database, key, settings, to_micros(now))
+
+    async def delete_collection(self, key: CollectionKey, /, *, force: bool) -> None:
+        """Raises `CollectionNotFound`, and `CollectionNotEmpty` without force."""
+        await administering.delete_collection(self._database, key, force)
+
+    async def document(self, collection: CollectionKey, document: DocumentId, /) -> DocumentRecord | None:
+        """One document, or None."""
+        return await reading.document(self._database, collection, document)
+
+    async def versions(
+        self, collection: CollectionKey, documents: Iterable[DocumentId], /
+    ) -> Mapping[DocumentId, StoredVersion]:
+        """Versions and fences of the documents that have one."""
+        return await reading.versions(self._database, self._fence_key, collection, documents)
+
+    async def documents(self, collection: CollectionKey, after: str, limit: int, /) -> tuple[DocumentRecord, ...]:
+        """A page of documents."""
+        return await reading.documents(self._database, collection, after, limit)
+
+    async def document_count(self, collection: CollectionKey, /) -> int:
+        """How many documents there are."""
+        return await reading.document_count(self._database, collection)
+
+    async def vectors(
+        self, tenant: TenantId, embedder: str, hashes: Sequence[bytes], /
+    ) -> Mapping[bytes, NDArray[np.float16]]:
+        """Vectors that are known."""
+        return await reading.vectors(self._database, tenant, embedder, hashes)
+
+    async def passages(
+        self, collection: CollectionKey, keys: Sequence[PassageKey], /
+    ) -> Mapping[PassageKey, StoredPassage]:
+        """Passages with their texts."""
+        return await passages.passages(self._database, collection, keys)
+
+    async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
+        """Passages of one content by their ordinals."""
+        return await passages.neighbours(self._database, content, first, last)
+
+    async def changes(
+        self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
+    ) -> ChangeBatch:
+        """The log after a position. Raises `LogTrimmed`."""
+        return await following.changes(self._database, collection, after, limit, texts=texts, vectors=vectors)
+
+    async def snapshot(
+        self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
+    ) -> tuple[ChangeBatch, DocumentKey | None]:
+        """The present state, page by page."""
+        return await following.snapshot(self._database, collection, after, limit, texts=texts, vectors=vectors)
+
+    async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
+        """Delete superseded contents and the beginning of the log."""
+        return await administering.retire(self._database, collection, upto, keep_after)
+
+    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, /) -> None:
+        """Note how far a view has come."""
+        await administering.put_follower(self._database, collection, view, durable)
+
+    async def followers(self, collection: CollectionKey, /) -> Mapping[str, Position]:
+        """Views with their durable positions."""
+        return await reading.followers(self._database, collection)
+
+
+@asynccontextmanager
+async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalogStore]:
+    """Open the database. Raises `StartError`."""
+    pool = make_pool(config)
+    try:
+        try:
+            await pool.open(wait=True, timeout=config.connect_timeout_seconds)
+        except PoolTimeout as error:
+            raise StartError(f"catalog.url: the database cannot be reached ({await _reason(config)})") from error
+        async with pool.connection() as connection:
+            check_server(connection)
+            check_schema(await _stored(connection))
+        database = Database(pool, config)
+        try:
+            await database.write(_BEGIN, (str(uuid.uuid4()), secrets.token_bytes(32)))
+            meta = {row["key"]: row["value"] for row in await database.read("SELECT key, value FROM meta")}
+        except RequestError as error:
+            raise StartError(f"the catalog's database cannot be written: {error.__cause__ or error}") from error
+        yield PostgresqlCatalogStore(database, meta["epoch"].decode(), meta["fence_key"])
+    finally:
+        await pool.close()
+
+
+async def _stored(connection: Connection) -> str | None:
+    try:
+        row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
+    except errors.UndefinedTable:
+        return None
+    return None if row is None else str(row["version_num"])
+
+
+async def _reason(config: PostgresqlConfig) -> str:
+    """What the pool does not tell: why it has no connection."""
+    try:
+        connection = await psycopg.AsyncConnection.connect(config.url.get_secret_value(), connect_timeout=2)
+    except psycopg.Error as error:
+        return " ".join(str(error).split())
+    await connection.close()
+    return "it took too long"

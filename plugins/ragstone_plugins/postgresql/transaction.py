@@ -1,0 +1,107 @@
+"""One transaction of one collection."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from ragstone_plugins.postgresql import reading
+from ragstone_plugins.postgresql.connections import Transaction
+from ragstone_plugins.postgresql.writing import Gathered, Put
+from ragstone_server.spi.catalog_rows import to_micros
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    DocumentFields,
+    Generation,
+    NewContent,
+    StoredVersion,
+    VectorsMissing,
+)
+from ragstone_server.spi.errors import DocumentNotFound
+from ragstone_server.spi.names import DocumentId
+from ragstone_server.spi.positions import Position
+
+_KNOWN_VECTORS = """
+    SELECT count(*) AS found FROM vector v JOIN space s ON s.key = v.space JOIN collection k ON k.tenant = s.tenant
+    WHERE k.key = %s AND s.embedder = %s AND v.text_hash = ANY(%s)
+"""
+
+
+class PostgresqlTransaction:
+    """Fits `CatalogTransaction`; of use as long as the context that gave it. The collection's row is locked."""
+
+    def __init__(self, transaction: Transaction, fence_key: bytes, collection: CollectionRecord) -> None:
+        self.collection = collection
+        self._transaction = transaction
+        self._fence_key = fence_key
+        self._head = collection.head
+        self._known: dict[DocumentId, StoredVersion | None] = {}
+        self._gathered = Gathered(collection.key, fence_key)
+
+    async def versions(self, documents: Iterable[DocumentId], /) -> Mapping[DocumentId, StoredVersion]:
+        """Versions and fences of the documents that have one."""
+        await self.send()
+        wanted = list(documents)
+        found = await reading.versions(self._transaction, self._fence_key, self.collection.key, wanted)
+        self._known.update((document, found.get(document)) for document in wanted)
+        return found
+
+    async def put_document(
+        self, document: DocumentId, version: int, fields: DocumentFields, content: NewContent | None, now: datetime, /
+    ) -> Position:
+        """Write a document's new version and its change."""
+        if content is None:
+            await self._exists(document)
+        else:
+            await self._check_vectors(content)
+        await self._touch(document)
+        self._head = Position(self._head + 1)
+        self._gathered.puts.append(Put(document, version, fields, content, self._head, to_micros(now)))
+        return self._head
+
+    async def delete_document(self, document: DocumentId, version: int, now: datetime, /) -> Position:
+        """Delete a document with its contents and leave a fence."""
+        await self._exists(document)
+        await self._touch(document)
+        self._head = Position(self._head + 1)
+        self._gathered.deletions.append((document, self._head))
+        self._gathered.fences.append((document, version, to_micros(now)))
+        return self._head
+
+    async def put_fence(self, document: DocumentId, version: int, now: datetime, /) -> None:
+        """Leave a fence."""
+        await self._touch(document)
+        self._gathered.fences.append((document, version, to_micros(now)))
+
+    async def set_generation(self, generation: Generation, /) -> None:
+        """Name what makes the collection's passages and vectors."""
+        await self._transaction.run(
+            "UPDATE collection SET embedder = %s, chunker = %s WHERE key = %s",
+            (generation.embedder, generation.chunker, self.collection.key),
+        )
+
+    async def send(self) -> None:
+        """Send what was gathered."""
+        await self._gathered.send(self._transaction, self._head)
+
+    async def _touch(self, document: DocumentId) -> None:
+        if document in self._gathered.touched:
+            await self.send()
+        self._gathered.touched.add(document)
+        self._known.pop(document, None)
+
+    async def _exists(self, document: DocumentId) -> None:
+        """Raises `DocumentNotFound`."""
+        if document not in self._known:
+            await self.versions([document])
+        stored = self._known[document]
+        if stored is None or stored.deleted:
+            raise DocumentNotFound(metadata={"document": document})
+
+    async def _check_vectors(self, content: NewContent) -> None:
+        """Look whether every passage will have one. Raises `VectorsMissing`."""
+        absent = list({passage.text_hash for passage in content.passages} - content.vectors.keys())
+        if not absent:
+            return
+        await self.send()
+        rows = await self._transaction.run(_KNOWN_VECTORS, (self.collection.key, content.embedder, absent))
+        if rows[0]["found"] < len(absent):
+            raise VectorsMissing

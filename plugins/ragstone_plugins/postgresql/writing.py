@@ -1,0 +1,222 @@
+"""What a transaction writes to a collection, gathered and sent as a few statements over many rows.
+
+Whoever reads within the transaction sends what was gathered first, so the order of statements is that of the promises, not of
+the calls: within one sending no document comes twice.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ragstone_plugins.postgresql.connections import Parameters, Transaction
+from ragstone_plugins.postgresql.values import lock_tenant, to_text
+from ragstone_server.spi.catalog_rows import name_hash, to_blob, to_headings
+from ragstone_server.spi.catalog_store import DocumentFields, NewContent
+from ragstone_server.spi.names import DocumentId
+from ragstone_server.spi.positions import CollectionKey, Position
+from ragstone_server.spi.text_blocks import cut
+
+PUT, MOVE, DELETE = "put", "move", "delete"
+Statement = tuple[str, Parameters]
+
+_DOCUMENTS = """
+    INSERT INTO document (collection, id, version, uri, mime_type, language, attributes, position, created, updated)
+    SELECT %s, w.id, w.version, w.uri, w.mime_type, w.language, w.attributes, w.position, w.now, w.now
+    FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
+        AS w (id, version, uri, mime_type, language, attributes, position, now)
+    ON CONFLICT (collection, id) DO UPDATE SET version = excluded.version, uri = excluded.uri,
+        mime_type = excluded.mime_type, language = excluded.language, attributes = excluded.attributes,
+        position = excluded.position, updated = excluded.updated
+"""
+_KEEP = """
+    UPDATE content c SET version = w.version, title = w.title
+    FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[]) AS w (id, version, title), document d
+    WHERE d.collection = %(collection)s AND d.id = w.id AND c.document = d.key AND c.superseded IS NULL
+"""
+_SUPERSEDE = """
+    UPDATE content c SET superseded = w.position
+    FROM unnest(%(ids)s::text[], %(positions)s::bigint[]) AS w (id, position), document d
+    WHERE d.collection = %(collection)s AND d.id = w.id AND c.document = d.key AND c.superseded IS NULL
+"""
+_CONTENTS = """
+    INSERT INTO content (collection, document, version, title, content_hash, size_bytes, text_bytes, passages)
+    SELECT %(collection)s, d.key, w.version, w.title, w.content_hash, w.size_bytes, w.text_bytes, w.passages
+    FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[], %(hashes)s::bytea[], %(sizes)s::bigint[],
+            %(text_bytes)s::bigint[], %(passages)s::integer[])
+        AS w (id, version, title, content_hash, size_bytes, text_bytes, passages)
+        JOIN document d ON d.collection = %(collection)s AND d.id = w.id
+"""
+_OF_ITS_CONTENT = """
+    JOIN document d ON d.collection = %s AND d.id = w.id JOIN content c ON c.document = d.key AND c.superseded IS NULL
+"""
+_BLOCKS = f"""
+    INSERT INTO block SELECT c.key, w.number, w.start, w.data
+    FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::bytea[]) AS w (id, number, start, data) {_OF_ITS_CONTENT}
+"""  # noqa: S608 - a constant
+_PASSAGES = f"""
+    INSERT INTO passage (content, tenant, ordinal, id, start, stop, page, headings, text_hash, tokens)
+    SELECT c.key, k.tenant, w.ordinal, w.passage, w.start, w.stop, w.page, w.headings, w.text_hash, w.tokens
+    FROM unnest(%s::text[], %s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[],
+            %s::bytea[], %s::integer[])
+        AS w (id, ordinal, passage, start, stop, page, headings, text_hash, tokens) {_OF_ITS_CONTENT}
+        JOIN collection k ON k.key = c.collection
+    ORDER BY w.id, w.ordinal
+"""  # noqa: S608 - a constant
+_SPACES = """
+    INSERT INTO space (tenant, embedder) SELECT k.tenant, w.embedder
+    FROM (SELECT DISTINCT unnest(%s::text[]) AS embedder) w JOIN collection k ON k.key = %s
+    WHERE NOT EXISTS (SELECT 1 FROM space s WHERE s.tenant = k.tenant AND s.embedder = w.embedder)
+    ON CONFLICT DO NOTHING
+"""
+# In one order everywhere, so that no two transactions wait for each other's vectors.
+_VECTORS = """
+    INSERT INTO vector SELECT s.key, w.text_hash, w.data
+    FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS w (embedder, text_hash, data)
+        JOIN collection k ON k.key = %s JOIN space s ON s.tenant = k.tenant AND s.embedder = w.embedder
+    ORDER BY s.key, w.text_hash ON CONFLICT DO NOTHING
+"""
+_CHANGES = """
+    INSERT INTO change SELECT %(collection)s, w.position, d.key, w.kind
+    FROM unnest(%(ids)s::text[], %(positions)s::bigint[], %(kinds)s::text[]) AS w (id, position, kind)
+        JOIN document d ON d.collection = %(collection)s AND d.id = w.id
+"""
+_FENCES = """
+    INSERT INTO fence SELECT %s, w.name_hash, w.version, w.created
+    FROM unnest(%s::bytea[], %s::bigint[], %s::bigint[]) AS w (name_hash, version, created)
+    ON CONFLICT (collection, name_hash) DO UPDATE SET version = excluded.version, created = excluded.created
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A document's new version."""
+
+    document: DocumentId
+    version: int
+    fields: DocumentFields
+    content: NewContent | None
+    position: Position
+    now: int
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What is to be sent."""
+
+    collection: CollectionKey
+    fence_key: bytes
+    puts: list[Put] = field(default_factory=list)
+    deletions: list[tuple[DocumentId, Position]] = field(default_factory=list)
+    fences: list[tuple[DocumentId, int, int]] = field(default_factory=list)
+    """(document, version, time)."""
+    touched: set[DocumentId] = field(default_factory=set)
+
+    async def send(self, transaction: Transaction, head: Position) -> None:
+        """Send it all in one round trip, with the head that the collection has then; nothing where there is nothing."""
+        if not self.touched:
+            return
+        await transaction.together(*self._statements(head))
+        for each in (self.puts, self.deletions, self.fences, self.touched):
+            each.clear()
+
+    def _statements(self, head: Position) -> Iterator[Statement]:
+        if self.puts or self.deletions:
+            yield "UPDATE collection SET head = %s WHERE key = %s", (head, self.collection)
+        if self.deletions or any(put.content is not None for put in self.puts):
+            yield lock_tenant(self.collection, alone=bool(self.deletions))
+        if self.puts:
+            yield from self._put()
+        if self.deletions:
+            ids, positions = [list(column) for column in zip(*self.deletions, strict=True)]
+            kinds = [DELETE] * len(ids)
+            yield _CHANGES, {"collection": self.collection, "ids": ids, "positions": positions, "kinds": kinds}
+            yield "DELETE FROM document WHERE collection = %s AND id = ANY(%s)", (self.collection, ids)
+        if self.fences:
+            fences = {self._hash(document): (version, now) for document, version, now in self.fences}
+            versions, times = ([each[i] for each in fences.values()] for i in (0, 1))
+            yield _FENCES, (self.collection, list(fences), versions, times)
+
+    def _put(self) -> Iterator[Statement]:
+        ids = [put.document for put in self.puts]
+        positions = [put.position for put in self.puts]
+        yield (
+            _DOCUMENTS,
+            (
+                self.collection,
+                ids,
+                [put.version for put in self.puts],
+                [to_text(put.fields.uri) for put in self.puts],
+                [to_text(put.fields.mime_type) for put in self.puts],
+                [to_text(put.fields.language) for put in self.puts],
+                [put.fields.attributes.key for put in self.puts],
+                positions,
+                [put.now for put in self.puts],
+            ),
+        )
+        kinds = [MOVE if put.content is None else PUT for put in self.puts]
+        yield _CHANGES, {"collection": self.collection, "ids": ids, "positions": positions, "kinds": kinds}
+        hashes = [self._hash(document) for document in ids]
+        yield "DELETE FROM fence WHERE collection = %s AND name_hash = ANY(%s)", (self.collection, hashes)
+        if kept := [put for put in self.puts if put.content is None]:
+            yield _KEEP, {"collection": self.collection} | _described(kept)
+        if new := [(put, put.content) for put in self.puts if put.content is not None]:
+            yield from self._put_contents(new)
+
+    def _put_contents(self, new: Sequence[tuple[Put, NewContent]]) -> Iterator[Statement]:
+        described = _described([put for put, _ in new])
+        positions = [put.position for put, _ in new]
+        yield _SUPERSEDE, {"collection": self.collection, "ids": described["ids"], "positions": positions}
+        data = [content.text.encode() for _, content in new]
+        yield (
+            _CONTENTS,
+            described
+            | {
+                "collection": self.collection,
+                "hashes": [content.content_hash for _, content in new],
+                "sizes": [content.size_bytes for _, content in new],
+                "text_bytes": [len(text) for text in data],
+                "passages": [len(content.passages) for _, content in new],
+            },
+        )
+        blocks = [(put.document, *block) for (put, _), text in zip(new, data, strict=True) for block in cut(text)]
+        yield _BLOCKS, (*_columns(blocks, 4), self.collection)
+        passages = [
+            (
+                put.document,
+                ordinal,
+                passage.passage_id,
+                passage.range.start,
+                passage.range.end,
+                passage.page,
+                to_headings(tuple(to_text(heading) for heading in passage.headings)),
+                passage.text_hash,
+                passage.tokens,
+            )
+            for put, content in new
+            for ordinal, passage in enumerate(content.passages)
+        ]
+        yield _PASSAGES, (*_columns(passages, 9), self.collection)
+        yield _SPACES, ([content.embedder for _, content in new], self.collection)
+        vectors = {
+            (content.embedder, key): to_blob(vector)
+            for _, content in new
+            # Those of no passage of the document would never be found again to be deleted.
+            for key, vector in content.vectors.items()
+            if any(passage.text_hash == key for passage in content.passages)
+        }
+        yield _VECTORS, (*_columns([(*key, vector) for key, vector in vectors.items()], 3), self.collection)
+
+    def _hash(self, document: DocumentId) -> bytes:
+        return name_hash(self.fence_key, self.collection, document)
+
+
+def _described(puts: Sequence[Put]) -> dict[str, Any]:
+    return {
+        "ids": [put.document for put in puts],
+        "versions": [put.version for put in puts],
+        "titles": [to_text(put.fields.title) for put in puts],
+    }
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[i] for row in rows] for i in range(width)]
