@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from tests.services import topics
 from tests.services.fixtures import Broker, MakeTopic
 from tests.services.kafka import Kafka
+from tests.services.proxy import Proxy
 
 PLAIN = {
     "sasl_mechanism": "PLAIN",
@@ -91,6 +92,23 @@ def test_kafka_stops_in_order_and_starts_again(kafka_broker: Kafka) -> None:
     assert (kafka_broker.data / ".kafka_cleanshutdown").exists()
     kafka_broker.start()
     topics.answers(kafka_broker.bootstrap)
+
+
+async def test_a_proxy_stands_before_kafka(new_kafka: Callable[..., Kafka]) -> None:
+    with Proxy() as proxy:
+        broker = new_kafka(advertise=proxy.address)
+        proxy.target = broker.address
+        topics.create(broker.bootstrap, "far", 1, {})
+        consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest")
+        async with started(consumer):
+            consumer.assign([TopicPartition("far", 0)])
+            proxy.cut()
+            reading = asyncio.create_task(consumer.getone())
+            with pytest.raises(KafkaConnectionError):
+                await produced("far", broker.bootstrap)
+            proxy.mend()
+            await produced("far", broker.bootstrap)
+            assert (await reading).value == b"a note"
 
 
 @pytest.mark.parametrize("login", [PLAIN, SCRAM], ids=["PLAIN", "SCRAM"])

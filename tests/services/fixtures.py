@@ -18,6 +18,7 @@ from tests.services import choice, topics
 from tests.services.kafka import Kafka
 from tests.services.keeper import Keeper
 from tests.services.local import Unavailable
+from tests.services.pgbouncer import PgBouncer
 from tests.services.postgresql import PostgreSQL
 
 T = TypeVar("T")
@@ -116,6 +117,17 @@ def new_kafka(keeper: Keeper) -> Iterator[Callable[..., Kafka]]:
         def start(**options: object) -> Kafka:
             make: Callable[..., Kafka] = Kafka
             return available(lambda: servers.enter_context(make(keeper.place("kafka"), **options)))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def new_pgbouncer(keeper: Keeper) -> Iterator[Callable[[str], PgBouncer]]:
+    """Starts a pooler of transactions before the server of a URL; it ends after the module."""
+    with ExitStack() as servers:
+
+        def start(url: str) -> PgBouncer:
+            return available(lambda: servers.enter_context(PgBouncer(keeper.place("pgbouncer"), url)))
 
         yield start
 
