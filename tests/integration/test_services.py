@@ -1,12 +1,17 @@
 """The servers of the tests do what the tests of the house lean on."""
 
 import threading
+import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from tests.services.local import free_port
+from tests.services.pgbouncer import PgBouncer
 from tests.services.postgresql import PostgreSQL
+from tests.services.proxy import Proxy
 
 
 def test_every_test_has_an_empty_database_with_vectors_at_hand(postgresql_url: str) -> None:
@@ -57,3 +62,75 @@ def test_a_wrong_password_is_refused(postgresql_server: PostgreSQL) -> None:
 def test_postgresql_16_is_there_too(new_postgresql: Callable[..., PostgreSQL]) -> None:
     with psycopg.connect(new_postgresql(major=16).url) as connection:
         assert connection.info.server_version // 10_000 == 16
+
+
+def through(proxy: Proxy, url: str) -> str:
+    """The same database, with the proxy before it."""
+    parts = urlsplit(url)
+    proxy.target = f"{parts.hostname}:{parts.port}"
+    return parts._replace(netloc=f"{parts.username}:{parts.password}@{proxy.address}").geturl()
+
+
+def test_a_proxy_cuts_and_mends(postgresql_url: str) -> None:
+    with Proxy() as proxy:
+        url = through(proxy, postgresql_url)
+        connection = psycopg.connect(url)
+        assert proxy.connections == 1
+        proxy.cut()
+        assert proxy.connections == 0
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+        connection.close()
+        with pytest.raises(psycopg.OperationalError, match="refused"):
+            psycopg.connect(url)
+        proxy.mend()
+        with psycopg.connect(url) as again:
+            assert again.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_frozen_proxy_accepts_and_passes_nothing(postgresql_url: str) -> None:
+    with Proxy() as proxy:
+        url = through(proxy, postgresql_url)
+        proxy.freeze()
+        answers: list[object] = []
+        asking = threading.Thread(target=lambda: answers.append(asked(url)))
+        asking.start()
+        asking.join(0.3)
+        assert (answers, proxy.connections) == ([], 1)
+        proxy.mend()
+        asking.join()
+        assert answers == [(1,)]
+
+
+def test_a_slow_proxy_passes_everything(postgresql_url: str) -> None:
+    with Proxy() as proxy:
+        url = through(proxy, postgresql_url)
+        proxy.slow(delay_s=0.01, bytes_per_s=100_000)
+        begin = time.monotonic()
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT repeat('x', 50000)").fetchone() == ("x" * 50_000,)
+        assert time.monotonic() - begin > 0.5
+
+
+def test_a_proxy_tells_the_client_that_there_is_no_server() -> None:
+    with Proxy(f"127.0.0.1:{free_port()}") as proxy, pytest.raises(psycopg.OperationalError):
+        psycopg.connect(f"postgresql://somebody@{proxy.address}/postgres")
+
+
+def test_pgbouncer_pools_transactions(postgresql_url: str, new_pgbouncer: Callable[[str], PgBouncer]) -> None:
+    pooler = new_pgbouncer(postgresql_url)
+    backend = "SELECT pg_backend_pid()"
+    with psycopg.connect(pooler.url, autocommit=True) as one, psycopg.connect(pooler.url, autocommit=True) as other:
+        assert one.execute("SELECT 1").fetchone() == (1,)
+        # The only connection to the server is whose transaction runs.
+        assert one.execute(backend).fetchone() == other.execute(backend).fetchone()
+    pooler.kill()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(pooler.url)
+    pooler.start()
+    assert asked(pooler.url) == (1,)
+
+
+def asked(url: str) -> object:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT 1").fetchone()

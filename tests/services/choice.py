@@ -7,11 +7,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tests.services import containers
+from tests.services.kafka import Kafka
 from tests.services.keeper import Keeper
 from tests.services.local import Unavailable
 from tests.services.postgresql import PostgreSQL
 
 POSTGRESQL_VARIABLE: Final = "RAGSTONE_TEST_POSTGRESQL_URL"
+KAFKA_VARIABLE: Final = "RAGSTONE_TEST_KAFKA"
 
 
 def postgresql(keeper: Keeper, servers: ExitStack) -> str:
@@ -21,6 +23,15 @@ def postgresql(keeper: Keeper, servers: ExitStack) -> str:
         return servers.enter_context(PostgreSQL(keeper.place("postgresql"))).url
 
     return _first(POSTGRESQL_VARIABLE, lambda: containers.postgresql(keeper), local)
+
+
+def kafka(keeper: Keeper, servers: ExitStack) -> str:
+    """The address of a broker that asks for no authentication; one that was started here ends with `servers`."""
+
+    def local() -> str:
+        return servers.enter_context(Kafka(keeper.place("kafka"))).bootstrap
+
+    return _first(KAFKA_VARIABLE, lambda: containers.kafka(keeper), local)
 
 
 def in_database(url: str, name: str) -> str:

@@ -7,18 +7,37 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from tests.services import choice
+from tests.services import choice, topics
+from tests.services.kafka import Kafka
 from tests.services.keeper import Keeper
 from tests.services.local import Unavailable
+from tests.services.pgbouncer import PgBouncer
 from tests.services.postgresql import PostgreSQL
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broker:
+    """A Kafka that all tests share."""
+
+    bootstrap: str
+    """Its address; it asks for no authentication."""
+
+
+class MakeTopic(Protocol):
+    """Makes a new topic."""
+
+    def __call__(self, partitions: int = 1, **settings: str) -> str:
+        """Its name. A setting is one of Kafka's, `_` for `.`: `cleanup_policy="compact"`."""
+        ...
 
 
 def available(start: Callable[[], T]) -> T:
@@ -55,14 +74,60 @@ def postgresql_url(_postgresql: str) -> Iterator[str]:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+@pytest.fixture(scope="session")
+def kafka(keeper: Keeper) -> Iterator[Broker]:
+    """A broker that all tests share; each makes topics of its own."""
+    with ExitStack() as servers:
+        yield Broker(bootstrap=available(lambda: choice.kafka(keeper, servers)))
+
+
+@pytest.fixture
+def topic(kafka: Broker) -> Iterator[MakeTopic]:
+    """Makes topics, which are removed after the test."""
+    made: list[str] = []
+
+    def make(partitions: int = 1, **settings: str) -> str:
+        name = f"ragstone-test-{uuid.uuid4().hex}"
+        topics.create(kafka.bootstrap, name, partitions, {k.replace("_", "."): v for k, v in settings.items()})
+        made.append(name)
+        return name
+
+    yield make
+    if made:
+        topics.delete(kafka.bootstrap, *made)
+
+
 @pytest.fixture(scope="module")
 def new_postgresql(keeper: Keeper) -> Iterator[Callable[..., PostgreSQL]]:
-    """Starts a server of this machine with the options of its class; it ends after the module."""
+    """Starts a PostgreSQL of this machine with the options of its class; it ends after the module."""
     with ExitStack() as servers:
 
         def start(**options: object) -> PostgreSQL:
             make: Callable[..., PostgreSQL] = PostgreSQL
             return available(lambda: servers.enter_context(make(keeper.place("postgresql"), **options)))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def new_kafka(keeper: Keeper) -> Iterator[Callable[..., Kafka]]:
+    """Starts a Kafka of this machine with the options of its class; it ends after the module."""
+    with ExitStack() as servers:
+
+        def start(**options: object) -> Kafka:
+            make: Callable[..., Kafka] = Kafka
+            return available(lambda: servers.enter_context(make(keeper.place("kafka"), **options)))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def new_pgbouncer(keeper: Keeper) -> Iterator[Callable[[str], PgBouncer]]:
+    """Starts a pooler of transactions before the server of a URL; it ends after the module."""
+    with ExitStack() as servers:
+
+        def start(url: str) -> PgBouncer:
+            return available(lambda: servers.enter_context(PgBouncer(keeper.place("pgbouncer"), url)))
 
         yield start
 
@@ -77,3 +142,15 @@ def postgresql_server(_own_postgresql: PostgreSQL) -> PostgreSQL:
     """A server to kill and freeze, one for the tests of a module. It runs when a test begins; its data stays."""
     _own_postgresql.heal()
     return _own_postgresql
+
+
+@pytest.fixture(scope="module")
+def _own_kafka(new_kafka: Callable[..., Kafka]) -> Kafka:
+    return new_kafka()
+
+
+@pytest.fixture
+def kafka_broker(_own_kafka: Kafka) -> Kafka:
+    """A broker to kill and freeze, one for the tests of a module. It runs when a test begins; its data stays."""
+    _own_kafka.heal()
+    return _own_kafka

@@ -1,10 +1,13 @@
 """What servers on this machine share: where they live, who runs them, which port they get."""
 
+import fcntl
 import os
 import pwd
 import random
 import socket
 import stat
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,6 +47,21 @@ def unprivileged() -> User | None:
 def open_to_all(folder: Path) -> bool:
     """Whether every user may pass through a folder and those above it."""
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
+
+
+def once(path: Path, make: Callable[[Path], None]) -> Path:
+    """A file or folder that is made if it is not there: whole or not at all, by one process while others wait."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            with tempfile.TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as draft:
+                made = Path(draft) / path.name
+                make(made)
+                made.rename(path)
+    return path
 
 
 def free_port() -> int:

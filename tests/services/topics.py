@@ -1,0 +1,63 @@
+"""Topics of a broker, made and removed from any test, whether it has an event loop or not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+_PATIENCE_SECONDS: Final = 30.0
+
+
+def create(bootstrap: str, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
+    """Make a topic."""
+
+    async def work() -> None:
+        async with _admin(bootstrap) as admin:
+            wanted = NewTopic(topic, partitions, replication_factor=1, topic_configs=dict(settings))
+            answer = await admin.create_topics([wanted])
+            # It raises nothing by itself.
+            refused = [error for error in answer.topic_errors if error[1] != 0]
+            assert refused == [], refused
+
+    _elsewhere(work)
+
+
+def delete(bootstrap: str, *topics: str) -> None:
+    """Remove topics."""
+
+    async def work() -> None:
+        async with _admin(bootstrap) as admin:
+            await admin.delete_topics(list(topics))
+
+    _elsewhere(work)
+
+
+def answers(bootstrap: str) -> None:
+    """Return if there is a broker; raise what its client raises if not."""
+
+    async def work() -> None:
+        async with _admin(bootstrap):
+            pass
+
+    _elsewhere(work)
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await admin.start()
+            yield admin
+    finally:
+        # It hangs where the broker is away.
+        await asyncio.wait_for(asyncio.shield(admin.close()), _PATIENCE_SECONDS)
+
+
+def _elsewhere(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run in a loop of its own, in a thread: the caller's may be running."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(work())).result()
