@@ -1,11 +1,13 @@
-"""Servers in containers of official images, where an engine answers."""
+"""Servers in containers of official images, where an engine answers.
+
+Written on machines without an engine: only its refusals have been seen.
+"""
 
 import shutil
 import subprocess
 import time
 import uuid
 from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 import psycopg
@@ -55,7 +57,6 @@ def kafka(keeper: Keeper) -> str:
     return address
 
 
-@cache
 def engine() -> str | None:
     """The first program that reaches an engine."""
     for name in ("docker", "podman"):
