@@ -17,6 +17,7 @@ from ragstone_plugins.postgresql.connections import Connection, Database, make_p
 from ragstone_plugins.postgresql.migrate import check_schema, check_server
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
+from ragstone_plugins.postgresql.sources import PostgresqlSourceStore
 from ragstone_plugins.postgresql.transaction import PostgresqlTransaction
 from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import (
@@ -45,6 +46,7 @@ class PostgresqlCatalogStore:
     def __init__(self, database: Database, epoch: str, fence_key: bytes) -> None:
         self.epoch = epoch
         self.prompts = PostgresqlPromptStore(database)
+        self.sources = PostgresqlSourceStore(database, fence_key)
         self._database = database
         self._fence_key = fence_key
 

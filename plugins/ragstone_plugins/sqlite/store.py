@@ -15,6 +15,7 @@ from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
 from ragstone_plugins.sqlite.prompts import SqlitePromptStore
 from ragstone_plugins.sqlite.settings import SqliteConfig
+from ragstone_plugins.sqlite.sources import SqliteSourceStore
 from ragstone_plugins.sqlite.transaction import SqliteTransaction
 from ragstone_plugins.sqlite.writer import Writer, open_writer
 from ragstone_server.spi.catalog_rows import to_micros
@@ -39,6 +40,7 @@ class SqliteCatalogStore:
     def __init__(self, writer: Writer, readers: Readers, host: Host, epoch: str, fences: Fences) -> None:
         self.epoch = epoch
         self.prompts = SqlitePromptStore(writer, readers, host.interactive)
+        self.sources = SqliteSourceStore(writer, readers, host.interactive, fences)
         self._writer = writer
         self._readers = readers
         self._interactive = host.interactive

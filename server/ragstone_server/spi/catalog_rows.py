@@ -1,5 +1,6 @@
 """For catalog stores over SQL: from rows, whose columns have the names of the fields, to values, and back."""
 
+import base64
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import ActivationKind, PromptActivation, PromptDraft, PromptTemplate, PromptVersion
 from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.sources import DeadLetter, DeadLetterId, NewDeadLetter, SourceName
 from ragstone_server.spi.visibility import Attributes
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -175,4 +177,33 @@ def prompt_activation(row: Row) -> PromptActivation:
         kind=ActivationKind(row["kind"]),
         author=row["author"],
         at=from_micros(row["at"]),
+    )
+
+
+def to_headers(headers: tuple[tuple[str, bytes], ...]) -> str:
+    """Headers of an event as JSON."""
+    return json.dumps([[name, base64.b64encode(value).decode()] for name, value in headers])
+
+
+def from_headers(text: str) -> tuple[tuple[str, bytes], ...]:
+    """Inverse of `to_headers`."""
+    return tuple((name, base64.b64decode(value)) for name, value in json.loads(text))
+
+
+def dead_letter(row: Row) -> DeadLetter:
+    """A row of `dead_letter`."""
+    return DeadLetter(
+        id=DeadLetterId(row["id"]),
+        letter=NewDeadLetter(
+            source=SourceName(row["source"]),
+            offset=row["at"],
+            key=row["key"],
+            value=row["value"],
+            headers=from_headers(row["headers"]),
+            event_time=from_micros(row["event_time"]),
+            reason=row["reason"],
+            message=row["message"],
+            failed=from_micros(row["failed"]),
+        ),
+        published=bool(row["published"]),
     )

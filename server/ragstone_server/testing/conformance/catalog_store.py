@@ -11,10 +11,11 @@ from ragstone_server.testing.conformance.catalog_log import LogTests
 from ragstone_server.testing.conformance.catalog_prompts import PromptTests
 from ragstone_server.testing.conformance.catalog_reads import ReadTests
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
+from ragstone_server.testing.conformance.catalog_sources import SourceTests
 from ragstone_server.testing.conformance.catalog_writes import WriteTests
 
 
-class CatalogStoreConformance(CollectionTests, WriteTests, ReadTests, LogTests, PromptTests):
+class CatalogStoreConformance(CollectionTests, WriteTests, ReadTests, LogTests, PromptTests, SourceTests):
     """All of it."""
 
     @pytest.fixture

@@ -53,6 +53,8 @@ async def test_a_newer_schema_is_refused(open_catalog: OpenCatalog, catalog_path
     async with open_catalog():
         pass
     with sqlite3.connect(catalog_path) as connection:
+        connection.execute("DROP TABLE source")
+        connection.execute("DROP TABLE dead_letter")
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(StartError, match=r"newer Ragstone.*9999.*start the newer version again, or restore"):
@@ -93,6 +95,8 @@ async def test_a_catalog_of_the_first_schema_is_migrated_with_what_it_holds(
         made = await store.create_collection(NAME, SETTINGS, NOW)
     with sqlite3.connect(catalog_path) as connection:
         connection.executescript("DROP TABLE prompt; DROP TABLE prompt_activation")
+        connection.execute("DROP TABLE source")
+        connection.execute("DROP TABLE dead_letter")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.close()
     async with open_catalog() as store:

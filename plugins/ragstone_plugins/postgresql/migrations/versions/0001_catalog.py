@@ -153,6 +153,30 @@ STATEMENTS = (
         at bigint NOT NULL,
         PRIMARY KEY (collection, number)
     )""",
+    # `trying` is the offset of the event that was tried last since the source moved, `tries` how often it was.
+    """CREATE TABLE source (
+        name text COLLATE "C" PRIMARY KEY,
+        epoch bigint NOT NULL,
+        next bigint,
+        clean boolean NOT NULL,
+        trying bigint,
+        tries integer NOT NULL DEFAULT 0
+    ) WITH (fillfactor = 50)""",
+    """CREATE TABLE dead_letter (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        source text COLLATE "C" NOT NULL,
+        at bigint NOT NULL,
+        key bytea,
+        value bytea,
+        headers text NOT NULL,
+        event_time bigint NOT NULL,
+        reason text NOT NULL,
+        message text NOT NULL,
+        failed bigint NOT NULL,
+        published boolean NOT NULL DEFAULT false,
+        UNIQUE (source, at)
+    )""",
+    "CREATE INDEX dead_letter_unpublished ON dead_letter (id) WHERE NOT published",
 )
 
 

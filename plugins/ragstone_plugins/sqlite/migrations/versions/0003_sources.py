@@ -1,0 +1,39 @@
+"""How far the sources of documents were applied, and dead letters."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+STATEMENTS = (
+    # `trying` is the offset of the event that was tried last since the source moved, `tries` how often it was.
+    """CREATE TABLE source (
+        name TEXT PRIMARY KEY,
+        epoch INTEGER NOT NULL,
+        next INTEGER,
+        clean INTEGER NOT NULL,
+        trying INTEGER,
+        tries INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
+    """CREATE TABLE dead_letter (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        source TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        key BLOB,
+        value BLOB,
+        headers TEXT NOT NULL,
+        event_time INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        message TEXT NOT NULL,
+        failed INTEGER NOT NULL,
+        published INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (source, at)
+    )""",
+    "CREATE INDEX dead_letter_unpublished ON dead_letter (id) WHERE NOT published",
+)
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    for statement in STATEMENTS:
+        op.execute(statement)

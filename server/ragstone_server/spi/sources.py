@@ -1,0 +1,72 @@
+"""Sources of documents that are read by offsets: how far each was applied, and what could not be applied.
+
+A source is an ordered log, such as a partition of a topic. How far it was applied moves in the transaction that writes its
+documents, so each event has its effect once. Who reads a source claims it first; a claim ends all earlier ones.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from ragstone_server.spi.errors import RagstoneError
+
+SourceName = NewType("SourceName", str)
+"""Opaque; those of one reader begin alike."""
+
+DeadLetterId = NewType("DeadLetterId", int)
+"""Of the catalog, ascending in the order in which letters were put; never used again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceClaim:
+    """The right to apply a source, until someone else claims it."""
+
+    source: SourceName
+    epoch: int
+    """Greater than that of every earlier claim."""
+    next: int | None
+    """Offset of the first event that was not applied. None: none was ever applied."""
+    clean: bool
+    """Whether the former holder let go of it, and did not die or freeze."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceMove:
+    """From one offset to a later one."""
+
+    claim: SourceClaim
+    expected: int | None
+    """What the catalog holds before; None: nothing."""
+    next: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDeadLetter:
+    """An event that can never be applied as it is."""
+
+    source: SourceName
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    event_time: datetime
+    """Of the event, as its log has it."""
+    reason: str
+    """A `Reason`, or another word in capitals."""
+    message: str
+    """What is wrong, for people."""
+    failed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One that is stored."""
+
+    id: DeadLetterId
+    letter: NewDeadLetter
+    published: bool
+    """Whether the dead-letter topic has it too."""
+
+
+class SourceLost(RagstoneError):
+    """The source was claimed by another process, or stands elsewhere; nothing was written."""
