@@ -4,6 +4,7 @@ It waits for the end of its standard input, which comes however the tests end, `
 with one's parent would be lost where a server changes its user, and would not remove a folder.
 """
 
+import ctypes
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import psutil
 
 from tests.services.local import BUILD, ROOT, open_to_all
 
+_IPC_RMID: Final = 0
 CONTAINERS: Final = "containers"
 """A file in a server's folder: lines of an engine and the name of a container."""
 
@@ -92,9 +94,9 @@ def _working_in(folder: Path) -> list[psutil.Process]:
 def _free_shared_memory(pid_file: Path) -> None:
     """A killed PostgreSQL leaves its segment to the next one on the same data, and there is none."""
     lines = pid_file.read_text().splitlines()
-    if len(lines) > 6 and (ipcrm := shutil.which("ipcrm")):
+    if len(lines) > 6:
         _, segment = lines[6].split()
-        subprocess.run([ipcrm, "-m", segment], stderr=subprocess.DEVNULL, check=False)
+        ctypes.CDLL(None).shmctl(int(segment), _IPC_RMID, None)
 
 
 if __name__ == "__main__":
