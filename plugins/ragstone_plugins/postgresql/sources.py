@@ -35,8 +35,8 @@ _TRY = """
     WHERE name = %(name)s AND epoch = %(epoch)s RETURNING tries
 """
 _PUT = """
-    INSERT INTO dead_letter (source, at, key, value, headers, event_time, reason, message, failed)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+    INSERT INTO dead_letter (source, at, key, value, headers, bound, event_time, reason, message, failed)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _UNPUBLISHED = "SELECT * FROM dead_letter WHERE NOT published AND starts_with(source, %s) ORDER BY id LIMIT %s"
 
@@ -57,6 +57,7 @@ class PostgresqlSourceTransaction:
             letter.key,
             letter.value,
             to_headers(letter.headers),
+            letter.bound,
             to_micros(letter.event_time),
             letter.reason,
             to_text(letter.message),

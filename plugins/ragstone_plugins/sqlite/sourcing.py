@@ -67,14 +67,15 @@ def positions(connection: sqlite3.Connection, prefix: str) -> Mapping[SourceName
 def put_dead_letter(connection: sqlite3.Connection, letter: NewDeadLetter) -> None:
     """Keep an event."""
     connection.execute(
-        "INSERT INTO dead_letter (source, at, key, value, headers, event_time, reason, message, failed) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO dead_letter (source, at, key, value, headers, bound, event_time, reason, message, failed) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
             letter.source,
             letter.offset,
             letter.key,
             letter.value,
             to_headers(letter.headers),
+            letter.bound,
             to_micros(letter.event_time),
             letter.reason,
             letter.message,

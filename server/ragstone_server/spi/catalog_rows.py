@@ -200,6 +200,7 @@ def dead_letter(row: Row) -> DeadLetter:
             key=row["key"],
             value=row["value"],
             headers=from_headers(row["headers"]),
+            bound=row["bound"],
             event_time=from_micros(row["event_time"]),
             reason=row["reason"],
             message=row["message"],

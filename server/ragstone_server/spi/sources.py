@@ -49,6 +49,8 @@ class NewDeadLetter:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+    bound: str
+    """Resource name of the collection that the source is bound to; empty: the event names its own."""
     event_time: datetime
     """Of the event, as its log has it."""
     reason: str

@@ -23,6 +23,7 @@ def letter(offset: int, source: SourceName = SOURCE, **changed: bytes | None) ->
         key=changed.get("key", b"handbook/a"),
         value=changed.get("value", b"\x00not an event\xff"),
         headers=(("content-type", b"application/json"), ("trace", b"\x00\xff"), ("trace", b"")),
+        bound="tenants/acme/collections/handbook",
         event_time=NOW,
         reason="INVALID_EVENT",
         message="it has no äction",

@@ -169,6 +169,7 @@ STATEMENTS = (
         key bytea,
         value bytea,
         headers text NOT NULL,
+        bound text NOT NULL,
         event_time bigint NOT NULL,
         reason text NOT NULL,
         message text NOT NULL,

@@ -22,6 +22,7 @@ STATEMENTS = (
         key BLOB,
         value BLOB,
         headers TEXT NOT NULL,
+        bound TEXT NOT NULL,
         event_time INTEGER NOT NULL,
         reason TEXT NOT NULL,
         message TEXT NOT NULL,
