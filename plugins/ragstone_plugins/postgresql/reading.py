@@ -26,11 +26,13 @@ _DOCUMENT = """
 """
 # Documents and fences in one round trip; of a fence only its hash and version are there.
 _VERSIONS = """
-    SELECT d.id, d.key, d.version, d.uri, d.attributes, c.content_hash, NULL::bytea AS name_hash
+    SELECT d.id, d.key, d.version, d.uri, d.mime_type, d.language, d.attributes, c.title, c.passages, c.content_hash,
+        NULL::bytea AS name_hash
     FROM document d JOIN content c ON c.document = d.key AND c.superseded IS NULL
     WHERE d.collection = %s AND d.id = ANY(%s)
     UNION ALL
-    SELECT NULL, NULL, version, NULL, NULL, NULL, name_hash FROM fence WHERE collection = %s AND name_hash = ANY(%s)
+    SELECT NULL, NULL, version, NULL, NULL, NULL, NULL, NULL, NULL, NULL, name_hash
+    FROM fence WHERE collection = %s AND name_hash = ANY(%s)
 """
 
 

@@ -42,7 +42,7 @@ class Fences:
     ) -> Mapping[DocumentId, StoredVersion]:
         """Versions and fences of those documents that have one."""
         rows = connection.execute(
-            "SELECT d.id, d.key, d.version, d.uri, d.attributes, c.content_hash FROM json_each(?2) w "
+            "SELECT d.*, c.title, c.passages, c.content_hash FROM json_each(?2) w "
             "CROSS JOIN document d ON d.collection = ?1 AND d.id = w.value "
             "CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL",
             (collection, json.dumps(documents)),

@@ -2,48 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
+from ragstone_server.catalog.applying import LetterOf, Outcome, Step, apply
 from ragstone_server.catalog.committer import Committer
+from ragstone_server.catalog.lookups import Versions
 from ragstone_server.catalog.prompts import Prompts
-from ragstone_server.catalog.rules import Verdict, judge_delete, judge_upsert
 from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt, Writes, check_generation, judge
 from ragstone_server.spi.catalog_store import (
     CatalogStore,
-    CatalogTransaction,
     CollectionRecord,
     DocumentFields,
     Generation,
     NewContent,
     StoredPassage,
-    StoredVersion,
 )
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import DocumentNotFound, GenerationMismatch, InvalidWatermark
+from ragstone_server.spi.errors import InvalidWatermark
 from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import PassageKey, Position
+from ragstone_server.spi.sources import SourceMove
 from ragstone_server.spi.visibility import Visibility
-
-
-class WriteOutcome(StrEnum):
-    """What a write did."""
-
-    STORED = "stored"
-    UNCHANGED = "unchanged"
-    """The content is the one that was there; version, metadata and readers may have moved."""
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteReceipt:
-    """A write that is on disk."""
-
-    outcome: WriteOutcome
-    version: int
-    passages: int
-    """How many the document has now."""
-    watermark: Watermark
-    """A query that demands it sees the write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +41,8 @@ class Catalog:
     def __init__(self, store: CatalogStore, clock: Clock) -> None:
         self.store = store
         self.prompts = Prompts(store, clock)
-        self._clock = clock
+        self.writes = Writes(store.epoch, clock)
+        self._versions = Versions(store)
         self._committer = Committer(store)
 
     async def collection(self, name: CollectionName) -> CollectionRecord:
@@ -71,7 +51,7 @@ class Catalog:
 
     def watermark(self, collection: CollectionRecord, position: Position) -> Watermark:
         """The token of a position."""
-        return Watermark(epoch=self.store.epoch, collection=collection.key, position=position)
+        return self.writes.watermark(collection, position)
 
     def position_of(self, collection: CollectionRecord, token: str) -> Position:
         """The position that a caller's token demands. Raises `InvalidWatermark` for a token of another catalog or collection."""
@@ -93,20 +73,28 @@ class Catalog:
         content_hash: bytes,
     ) -> UpsertCheck:
         """Look before parsing and embedding: is it stale, is it the same? Raises as `upsert` does; `upsert` checks again."""
-        stored = (await self.store.versions(collection.key, [document])).get(document)
-        verdict = _judge(collection, stored, version, fields, content_hash)
-        record = await self.store.document(collection.key, document) if verdict.keep_content else None
-        if record is None:
+        stored = await self._versions.get(collection.key, document)
+        verdict = judge(collection, stored, version, fields, content_hash)
+        if not verdict.keep_content or stored is None or stored.fields is None:
             return UpsertCheck(receipt=None, kept=None)
+        kept = replace(stored.fields, attributes=fields.attributes, uri=fields.uri)
         if verdict.write:
-            return UpsertCheck(receipt=None, kept=replace(record.fields, attributes=fields.attributes, uri=fields.uri))
+            return UpsertCheck(receipt=None, kept=kept)
         receipt = WriteReceipt(
             outcome=WriteOutcome.UNCHANGED,
             version=verdict.version,
-            passages=record.passages,
-            watermark=self.watermark(collection, max(record.position, collection.head)),
+            passages=stored.passages,
+            watermark=self.watermark(collection, collection.head),
         )
-        return UpsertCheck(receipt=receipt, kept=None)
+        return UpsertCheck(receipt=receipt, kept=kept)
+
+    async def commit(self, write: Write) -> WriteReceipt | None:
+        """Carry out a write; return when it is on disk. Writes of a collection that wait together share a transaction."""
+        return await self._committer.run(write.collection.key, write.document, write.action)
+
+    async def apply(self, move: SourceMove, steps: Sequence[Step], letter_of: LetterOf) -> list[Outcome]:
+        """Carry out what a source says, in its order, and move the source: all in one transaction."""
+        return await apply(self.store, move, steps, letter_of)
 
     async def upsert(
         self,
@@ -118,24 +106,9 @@ class Catalog:
         generation: Generation,
     ) -> WriteReceipt:
         """Write a new version; return when it is on disk. Raises `VersionStale`, `GenerationMismatch`, `StorageFull`."""
-
-        async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt:
-            self.check_generation(transaction.collection, generation)
-            verdict = _judge(collection, stored, version, fields, content.content_hash)
-            head = transaction.collection.head
-            if verdict.write:
-                new = None if verdict.keep_content else content
-                head = await transaction.put_document(document, verdict.version, fields, new, self._clock.now())
-                if transaction.collection.generation is None:
-                    await transaction.set_generation(generation)
-            return WriteReceipt(
-                outcome=WriteOutcome.UNCHANGED if verdict.keep_content else WriteOutcome.STORED,
-                version=verdict.version,
-                passages=len(content.passages),
-                watermark=self.watermark(collection, head),
-            )
-
-        return await self._committer.run(collection.key, document, action)
+        receipt = await self.commit(self.writes.upsert(collection, document, version, fields, content, generation))
+        assert receipt is not None
+        return receipt
 
     async def move(
         self,
@@ -146,46 +119,13 @@ class Catalog:
         content_hash: bytes,
     ) -> WriteReceipt | None:
         """Write a new version of a document whose content stays; None where meanwhile the stored content is another."""
-
-        async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt | None:
-            verdict = _judge(collection, stored, version, fields, content_hash)
-            if not verdict.keep_content:
-                return None
-            head = transaction.collection.head
-            if verdict.write:
-                head = await transaction.put_document(document, verdict.version, fields, None, self._clock.now())
-            return WriteReceipt(
-                outcome=WriteOutcome.UNCHANGED,
-                version=verdict.version,
-                passages=0,
-                watermark=self.watermark(collection, head),
-            )
-
-        return await self._committer.run(collection.key, document, action)
+        return await self.commit(self.writes.move(collection, document, version, fields, content_hash))
 
     async def delete(self, collection: CollectionRecord, document: DocumentId, version: int | None) -> WriteReceipt:
         """Delete a document; it stops answering with the commit. Raises `DocumentNotFound`, `VersionStale`, `StorageFull`."""
-
-        async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt:
-            try:
-                verdict = judge_delete(collection.settings.version_scheme, stored, version)
-            except DocumentNotFound:
-                raise DocumentNotFound(
-                    f"there is no document {document!r} in {collection.name}", metadata={"document": document}
-                ) from None
-            head = transaction.collection.head
-            if verdict.write and stored is not None and not stored.deleted:
-                head = await transaction.delete_document(document, verdict.version, self._clock.now())
-            elif verdict.write:
-                await transaction.put_fence(document, verdict.version, self._clock.now())
-            return WriteReceipt(
-                outcome=WriteOutcome.DELETED,
-                version=verdict.version,
-                passages=0,
-                watermark=self.watermark(collection, head),
-            )
-
-        return await self._committer.run(collection.key, document, action)
+        receipt = await self.commit(self.writes.delete(collection, document, version))
+        assert receipt is not None
+        return receipt
 
     async def read_passages(
         self, collection: CollectionRecord, keys: Sequence[PassageKey], visibility: Visibility, as_of: Position
@@ -203,24 +143,8 @@ class Catalog:
 
     def check_generation(self, collection: CollectionRecord, generation: Generation) -> None:
         """Refuse to mix vectors or passages of two kinds. Raises `GenerationMismatch`."""
-        if collection.generation is not None and collection.generation != generation:
-            raise GenerationMismatch(
-                f"{collection.name} was indexed by {collection.generation.fingerprint}, and the server is configured for "
-                f"{generation.fingerprint}; configure the former again, or ingest into a new collection",
-                metadata={"stored": collection.generation.fingerprint, "configured": generation.fingerprint},
-            )
+        check_generation(collection, generation)
 
     async def drain(self) -> None:
         """Wait for the writes that were begun."""
         await self._committer.drain()
-
-
-def _judge(
-    collection: CollectionRecord,
-    stored: StoredVersion | None,
-    version: int | None,
-    fields: DocumentFields,
-    content_hash: bytes,
-) -> Verdict:
-    same_fields = stored is not None and (stored.attributes, stored.uri) == (fields.attributes, fields.uri)
-    return judge_upsert(collection.settings.version_scheme, stored, version, content_hash, same_fields=same_fields)

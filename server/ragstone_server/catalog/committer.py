@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ragstone_server.spi.catalog_store import CatalogStore, CatalogTransaction, StoredVersion
+from ragstone_server.catalog.writes import Action
+from ragstone_server.spi.catalog_store import CatalogStore
 from ragstone_server.spi.errors import RequestError, StorageFull
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey
@@ -15,7 +15,6 @@ from ragstone_server.spi.positions import CollectionKey
 logger = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
-Action = Callable[[CatalogTransaction, StoredVersion | None], Awaitable[ResultT]]
 MOST_IN_A_TRANSACTION = 64
 
 

@@ -48,11 +48,11 @@ def judge_upsert(
     return Verdict(write=True, version=version, keep_content=same_content)
 
 
-def judge_delete(scheme: VersionScheme, stored: StoredVersion | None, requested: int | None) -> Verdict:
+def judge_delete(scheme: VersionScheme | None, stored: StoredVersion | None, requested: int | None) -> Verdict:
     """Decide over a deletion. Raises `VersionStale`, or `DocumentNotFound` where nothing is there and no version was sent.
 
     With a version, a document that is not there leaves a fence, so that an upsert of an older version that comes late
-    does not bring it back. Without one, the fence has the stored version.
+    does not bring it back. Without one, the fence has the stored version. Scheme None: no version is asked for.
     """
     if scheme is VersionScheme.EVENT_TIME and requested is None:
         raise VersionSchemeMismatch(

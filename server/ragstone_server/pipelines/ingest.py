@@ -9,13 +9,21 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_server.catalog.catalog import Catalog, WriteReceipt
+from ragstone_server.catalog.catalog import Catalog, UpsertCheck
+from ragstone_server.catalog.writes import Write, WriteReceipt
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.together import together
 from ragstone_server.pipelines.admission import Admission
 from ragstone_server.pipelines.plain_text import MIME_TYPE, plain_document
 from ragstone_server.pipelines.settings import IngestSettings
-from ragstone_server.spi.catalog_store import DocumentFields, Generation, NewContent, NewPassage
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    DocumentFields,
+    Generation,
+    NewContent,
+    NewPassage,
+    VersionScheme,
+)
 from ragstone_server.spi.chunker import Chunk, Chunker, ChunkRequest
 from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 from ragstone_server.spi.errors import DocumentTooLarge, DocumentWithoutText
@@ -50,6 +58,8 @@ class Upload:
     metadata: Metadata
     readers: frozenset[str] | None
     """None: the collection's default."""
+    event_time: int | None = None
+    """Microseconds since 1970: the version where none is sent and the collection orders by event time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,18 @@ class IngestStages:
     parser: Parser
     chunker: Chunker
     embedder: Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """What is known of an upload before any work is spent on it."""
+
+    upload: Upload
+    data: bytes
+    content_hash: bytes
+    collection: CollectionRecord
+    version: int | None
+    check: UpsertCheck
 
 
 class IngestDocument:
@@ -77,27 +99,49 @@ class IngestDocument:
 
     async def __call__(self, upload: Upload) -> WriteReceipt:
         """Return when the document is on disk. Raises a `RequestError` that says what is wrong with it."""
+        examined = await self._examine(upload)
+        receipt = examined.check.receipt
+        if receipt is None and (unchanged := self._unchanged(examined)) is not None:
+            receipt = await self._catalog.commit(unchanged)
+        if receipt is None:
+            with self.admission.admitted(len(examined.data)):
+                receipt = await self._catalog.commit(await self._work_out(examined))
+        assert receipt is not None
+        reach(FailPoint.INGEST_BEFORE_ACKNOWLEDGEMENT)
+        self._indexes.nudge(examined.collection)
+        return receipt
+
+    async def prepare(self, upload: Upload) -> Write:
+        """Do everything but the transaction. The caller bounds how much is prepared at once."""
+        examined = await self._examine(upload)
+        return self._unchanged(examined) or await self._work_out(examined)
+
+    async def _examine(self, upload: Upload) -> "_Examined":
         data, content_hash = await self._aside(len(upload.content), self._read, upload)
         collection = await self._catalog.collection(upload.name.collection)
         self._catalog.check_generation(collection, self._generation)
-        fields = _fields(upload, None)
-        document = upload.name.document
+        version = version_in(collection, upload.version, upload.event_time)
+        check = await self._catalog.check_upsert(
+            collection, upload.name.document, version, _fields(upload, None), content_hash
+        )
+        return _Examined(upload, data, content_hash, collection, version, check)
 
-        check = await self._catalog.check_upsert(collection, document, upload.version, fields, content_hash)
-        receipt = check.receipt
-        if check.kept is not None:
-            receipt = await self._catalog.move(collection, document, upload.version, check.kept, content_hash)
-        if receipt is None:
-            with self.admission.admitted(len(data)):
-                parsed = await self._parse(upload, data)
-                fields = _fields(upload, parsed)
-                content = await self._content(upload.name, fields.title, parsed, content_hash, len(data))
-                receipt = await self._catalog.upsert(
-                    collection, document, upload.version, fields, content, self._generation
-                )
-        reach(FailPoint.INGEST_BEFORE_ACKNOWLEDGEMENT)
-        self._indexes.nudge(collection)
-        return receipt
+    def _unchanged(self, examined: "_Examined") -> Write | None:
+        """Where the content is stored already, the write of what is said of it."""
+        fields = examined.check.kept
+        if fields is None:
+            return None
+        document = examined.upload.name.document
+        return self._catalog.writes.move(examined.collection, document, examined.version, fields, examined.content_hash)
+
+    async def _work_out(self, examined: "_Examined") -> Write:
+        upload = examined.upload
+        parsed = await self._parse(upload, examined.data)
+        fields = _fields(upload, parsed)
+        content = await self._content(upload.name, fields.title, parsed, examined.content_hash, len(examined.data))
+        return self._catalog.writes.upsert(
+            examined.collection, upload.name.document, examined.version, fields, content, self._generation
+        )
 
     async def _aside(
         self, size: int, function: Callable[Parameters, ResultT], *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -168,6 +212,12 @@ class IngestDocument:
 
     async def _embed_group(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return await self._stages.embedder(EmbedRequest(texts=tuple(texts), purpose=Purpose.PASSAGE))
+
+
+def version_in(collection: CollectionRecord, version: int | None, event_time: int | None) -> int | None:
+    """The version of a write by the collection's scheme."""
+    by_time = collection.settings.version_scheme is VersionScheme.EVENT_TIME
+    return event_time if version is None and by_time else version
 
 
 def _fields(upload: Upload, parsed: ParsedDocument | None) -> DocumentFields:

@@ -72,6 +72,17 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFields:
+    """What a document is, apart from its content."""
+
+    title: str
+    uri: str
+    mime_type: str
+    language: str | None
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVersion:
     """What decides whether a write of a document wins: its present version, or the fence that a deletion left."""
 
@@ -81,20 +92,9 @@ class StoredVersion:
     """Of the bytes that arrived; empty where deleted."""
     document_key: DocumentKey | None
     """None where deleted."""
-    uri: str = ""
-    attributes: Attributes | None = None
+    fields: DocumentFields | None = None
     """None where deleted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentFields:
-    """What a document is, apart from its content."""
-
-    title: str
-    uri: str
-    mime_type: str
-    language: str | None
-    attributes: Attributes
+    passages: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,19 +94,24 @@ def collection_record(row: Row) -> CollectionRecord:
     )
 
 
+def document_fields(row: Row) -> DocumentFields:
+    """Of a row of `document` with the title of its present content."""
+    return DocumentFields(
+        title=row["title"],
+        uri=row["uri"],
+        mime_type=row["mime_type"],
+        language=row["language"],
+        attributes=Attributes.from_key(row["attributes"]),
+    )
+
+
 def document_record(row: Row) -> DocumentRecord:
     """A row of `document` joined with its present `content`."""
     return DocumentRecord(
         key=DocumentKey(row["key"]),
         document=DocumentId(row["id"]),
         version=row["version"],
-        fields=DocumentFields(
-            title=row["title"],
-            uri=row["uri"],
-            mime_type=row["mime_type"],
-            language=row["language"],
-            attributes=Attributes.from_key(row["attributes"]),
-        ),
+        fields=document_fields(row),
         size_bytes=row["size_bytes"],
         passages=row["passages"],
         position=Position(row["position"]),
@@ -149,8 +154,8 @@ def stored_version(row: Row) -> StoredVersion:
         deleted=False,
         content_hash=row["content_hash"],
         document_key=DocumentKey(row["key"]),
-        uri=row["uri"],
-        attributes=Attributes.from_key(row["attributes"]),
+        fields=document_fields(row),
+        passages=row["passages"],
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ragstone_server.catalog.catalog import Catalog, WriteOutcome
+from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.catalog.committer import MOST_IN_A_TRANSACTION, Committer
 from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.catalog.writes import WriteOutcome
 from ragstone_server.spi.catalog_store import (
     CatalogTransaction,
     CollectionRecord,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ragstone_server.catalog.catalog import Catalog, WriteReceipt
+from ragstone_server.catalog.catalog import Catalog
+from ragstone_server.catalog.writes import WriteReceipt
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.settings import IndexingSettings

@@ -4,11 +4,10 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ragstone_server.catalog.catalog import WriteOutcome, WriteReceipt
+from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt
 from ragstone_server.pipelines import ingest
 from ragstone_server.pipelines.admission import Admission
 from ragstone_server.pipelines.plain_text import plain_document
@@ -122,13 +121,13 @@ async def test_the_same_document_sent_twice_at_once_is_stored_once(house: House)
 
 async def test_a_document_holds_its_place_until_it_is_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     held = []
-    upsert = house.catalog.upsert
+    commit = house.catalog.commit
 
-    async def watched(*arguments: Any) -> WriteReceipt:
+    async def watched(write: Write) -> WriteReceipt | None:
         held.append(house.ingest.admission.documents)
-        return await upsert(*arguments)
+        return await commit(write)
 
-    monkeypatch.setattr(house.catalog, "upsert", watched)
+    monkeypatch.setattr(house.catalog, "commit", watched)
     await house.put("a", "one")
     assert held == [1]
     assert house.ingest.admission.documents == 0

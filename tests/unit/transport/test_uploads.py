@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ragstone.v1 import ingest_service_pb2
-from ragstone_server.catalog.catalog import WriteOutcome, WriteReceipt
 from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.catalog.writes import WriteOutcome, WriteReceipt
 from ragstone_server.spi.errors import (
     DocumentBroken,
     DocumentTooLarge,

@@ -41,8 +41,8 @@ class WriteTests:
             deleted=False,
             content_hash=content("ferry").content_hash,
             document_key=record.key,
-            uri=record.fields.uri,
-            attributes=record.fields.attributes,
+            fields=record.fields,
+            passages=1,
         )
         assert await store.versions(collection.key, [A, B]) == {A: stored}
         async with store.transaction(collection.key) as transaction:

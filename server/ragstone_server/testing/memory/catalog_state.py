@@ -109,8 +109,8 @@ class CollectionState:
                 deleted=False,
                 content_hash=self.contents[present.content].new.content_hash,
                 document_key=present.key,
-                uri=present.fields.uri,
-                attributes=present.fields.attributes,
+                fields=present.fields,
+                passages=len(self.contents[present.content].passages),
             )
         if (version := self.fences.get(fence)) is not None:
             return StoredVersion(version=version, deleted=True, content_hash=b"", document_key=None)

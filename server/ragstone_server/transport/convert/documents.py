@@ -1,8 +1,8 @@
 """Documents and collections, both ways."""
 
 from ragstone.v1 import admin_service_pb2, document_pb2, ingest_service_pb2
-from ragstone_server.catalog.catalog import WriteOutcome
 from ragstone_server.catalog.watermark import Watermark
+from ragstone_server.catalog.writes import WriteOutcome
 from ragstone_server.pipelines.ingest import Upload
 from ragstone_server.spi.catalog_store import (
     CollectionRecord,

@@ -7,7 +7,7 @@ from typing import Any
 from grpc import aio
 
 from ragstone.v1 import ingest_service_pb2, ingest_service_pb2_grpc
-from ragstone_server.catalog.catalog import WriteReceipt
+from ragstone_server.catalog.writes import WriteReceipt
 from ragstone_server.spi.catalog_store import DefaultReaders, DocumentRecord
 from ragstone_server.spi.errors import DocumentNotFound
 from ragstone_server.spi.names import CollectionName, DocumentName

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from google.protobuf.duration_pb2 import Duration
 
 from ragstone.v1 import ingest_service_pb2
-from ragstone_server.catalog.catalog import WriteReceipt
+from ragstone_server.catalog.writes import WriteReceipt
 from ragstone_server.observe.logs import request_id
 from ragstone_server.spi.errors import Overloaded, RequestError
 from ragstone_server.transport.convert.documents import OUTCOMES

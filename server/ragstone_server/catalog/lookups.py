@@ -1,0 +1,79 @@
+"""Reads that wait at the same time share a round trip."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from typing import Generic, TypeVar
+
+from ragstone_server.spi.catalog_store import CatalogStore, StoredVersion
+from ragstone_server.spi.names import DocumentId
+from ragstone_server.spi.positions import CollectionKey
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+ValueT = TypeVar("ValueT")
+
+MOST_AT_ONCE = 500
+
+
+class Shared(Generic[KeyT, ValueT]):
+    """Asks for many keys at once: for all that were wanted while the question before was under way.
+
+    What is answered was read after it was asked for.
+    """
+
+    def __init__(self, ask: Callable[[list[KeyT]], Awaitable[Mapping[KeyT, ValueT]]]) -> None:
+        self._ask = ask
+        self._waiting: dict[KeyT, asyncio.Future[ValueT | None]] = {}
+        self._worker: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked."""
+        return self._worker is None
+
+    async def get(self, key: KeyT) -> ValueT | None:
+        """The value of a key, or None."""
+        if key not in self._waiting:
+            self._waiting[key] = asyncio.get_running_loop().create_future()
+        future = self._waiting[key]
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="lookup")
+        return await asyncio.shield(future)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                taken = {key: self._waiting.pop(key) for key in list(self._waiting)[:MOST_AT_ONCE]}
+                try:
+                    found = await self._ask(list(taken))
+                except BaseException as error:
+                    for future in taken.values():
+                        future.set_exception(error)
+                        future.exception()  # Who wanted it may have been cancelled.
+                    if not isinstance(error, Exception):
+                        raise
+                else:
+                    for key, future in taken.items():
+                        future.set_result(found.get(key))
+        finally:
+            self._worker = None
+
+
+class Versions:
+    """Stored versions of documents, of each collection by itself."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        self._store = store
+        self._shared: dict[CollectionKey, Shared[DocumentId, StoredVersion]] = {}
+
+    async def get(self, collection: CollectionKey, document: DocumentId) -> StoredVersion | None:
+        """Of the document, or its fence's."""
+
+        def ask(documents: list[DocumentId]) -> Awaitable[Mapping[DocumentId, StoredVersion]]:
+            return self._store.versions(collection, documents)
+
+        shared = self._shared.setdefault(collection, Shared(ask))
+        try:
+            return await shared.get(document)
+        finally:
+            if shared.idle:
+                self._shared.pop(collection, None)
