@@ -11,7 +11,8 @@ from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.source_store import SourceTransaction
 from ragstone_server.spi.sources import NewDeadLetter, SourceMove
 
-Step: TypeAlias = Write | NewDeadLetter
+Step: TypeAlias = Write | NewDeadLetter | RequestError
+"""A write, a letter to keep, or why there is nothing to do."""
 Outcome: TypeAlias = WriteReceipt | RequestError | NewDeadLetter
 """Of a step: what was written, why it was not, or the letter that was kept in its place."""
 LetterOf: TypeAlias = Callable[[int, RequestError], NewDeadLetter | None]
@@ -69,6 +70,8 @@ class _Documents:
 async def _carry_out(
     transaction: SourceTransaction, documents: _Documents, number: int, step: Step, letter_of: LetterOf
 ) -> Outcome:
+    if isinstance(step, RequestError):
+        return step
     if isinstance(step, NewDeadLetter):
         await transaction.put_dead_letter(step)
         return step

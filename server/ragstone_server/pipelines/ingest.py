@@ -58,8 +58,6 @@ class Upload:
     metadata: Metadata
     readers: frozenset[str] | None
     """None: the collection's default."""
-    event_time: int | None = None
-    """Microseconds since 1970: the version where none is sent and the collection orders by event time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +97,7 @@ class IngestDocument:
 
     async def __call__(self, upload: Upload) -> WriteReceipt:
         """Return when the document is on disk. Raises a `RequestError` that says what is wrong with it."""
-        examined = await self._examine(upload)
+        examined = await self._examine(upload, None)
         receipt = examined.check.receipt
         if receipt is None and (unchanged := self._unchanged(examined)) is not None:
             receipt = await self._catalog.commit(unchanged)
@@ -111,16 +109,19 @@ class IngestDocument:
         self._indexes.nudge(examined.collection)
         return receipt
 
-    async def prepare(self, upload: Upload) -> Write:
-        """Do everything but the transaction. The caller bounds how much is prepared at once."""
-        examined = await self._examine(upload)
+    async def prepare(self, upload: Upload, event_time: int | None) -> Write:
+        """Do everything but the transaction. The caller bounds how much is prepared at once.
+
+        `event_time`, in microseconds since 1970, is the version where none is sent and the collection orders by event time.
+        """
+        examined = await self._examine(upload, event_time)
         return self._unchanged(examined) or await self._work_out(examined)
 
-    async def _examine(self, upload: Upload) -> "_Examined":
+    async def _examine(self, upload: Upload, event_time: int | None) -> "_Examined":
         data, content_hash = await self._aside(len(upload.content), self._read, upload)
         collection = await self._catalog.collection(upload.name.collection)
         self._catalog.check_generation(collection, self._generation)
-        version = version_in(collection, upload.version, upload.event_time)
+        version = version_in(collection, upload.version, event_time)
         check = await self._catalog.check_upsert(
             collection, upload.name.document, version, _fields(upload, None), content_hash
         )

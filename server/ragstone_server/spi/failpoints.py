@@ -20,6 +20,10 @@ class FailPoint(StrEnum):
     LEXICAL_BEFORE_COMMIT = "lexical-before-commit"
     LEXICAL_AFTER_COMMIT = "lexical-after-commit"
     LEXICAL_AFTER_POSITION = "lexical-after-position"
+    KAFKA_AFTER_CLAIM = "kafka-after-claim"
+    KAFKA_AFTER_COMMIT = "kafka-after-commit"
+    KAFKA_BEFORE_GROUP_COMMIT = "kafka-before-group-commit"
+    KAFKA_BEFORE_LETTERS_NOTED = "kafka-before-letters-noted"
     COLLECTION_BEFORE_FILES = "collection-before-files"
 
 
