@@ -6,6 +6,7 @@ documents, so each event has its effect once. Who reads a source claims it first
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NewType
 
 from ragstone_server.spi.errors import RagstoneError
@@ -68,6 +69,41 @@ class DeadLetter:
     letter: NewDeadLetter
     published: bool
     """Whether the dead-letter topic has it too."""
+
+
+class SourceState(StrEnum):
+    """What the reader of a source does."""
+
+    STARTING = "starting"
+    """It was handed the source, and has read nothing of it yet."""
+    RUNNING = "running"
+    """It applies events as they come."""
+    WAITING = "waiting"
+    """A store or a provider is away; it goes on by itself when that is back."""
+    PAUSED = "paused"
+    """It reads nothing further for a while: views lag behind, or a limit is reached."""
+    STOPPED = "stopped"
+    """It has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How far a source is applied, and what its reader does."""
+
+    name: SourceName
+    state: SourceState
+    detail: str = ""
+    """Why it is in this state, for people; nothing of an event's content."""
+    position: int | None = None
+    """Offset of the next event to apply; None: none was applied yet."""
+    end: int | None = None
+    """Offset behind the last event of the log; None: not known yet."""
+    lag: int | None = None
+    """Events of the log that are not applied yet; None: not known yet."""
+    applied_until: datetime | None = None
+    """Time of the last event that was applied, as the log has it; None: none was since the start."""
+    pending: int = 0
+    """Events that are being worked on."""
 
 
 class SourceLost(RagstoneError):
