@@ -62,6 +62,25 @@ class NewDeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterSummary:
+    """What is known of a stored one without reading its event, which may be large."""
+
+    id: DeadLetterId
+    source: SourceName
+    offset: int
+    bound: str
+    """As of `NewDeadLetter`."""
+    event_time: datetime
+    reason: str
+    message: str
+    failed: datetime
+    published: bool
+    """Whether the dead-letter topic has it too."""
+    size: int | None
+    """Bytes of the value; None: the event has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """One that is stored."""
 
@@ -69,6 +88,22 @@ class DeadLetter:
     letter: NewDeadLetter
     published: bool
     """Whether the dead-letter topic has it too."""
+
+    @property
+    def summary(self) -> DeadLetterSummary:
+        """As `SourceStore.dead_letter_summaries` has it."""
+        return DeadLetterSummary(
+            id=self.id,
+            source=self.letter.source,
+            offset=self.letter.offset,
+            bound=self.letter.bound,
+            event_time=self.letter.event_time,
+            reason=self.letter.reason,
+            message=self.letter.message,
+            failed=self.letter.failed,
+            published=self.published,
+            size=None if self.letter.value is None else len(self.letter.value),
+        )
 
 
 class SourceState(StrEnum):
