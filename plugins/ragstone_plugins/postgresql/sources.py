@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from ragstone_plugins.postgresql.connections import Database, Parameters, Transaction
 from ragstone_plugins.postgresql.transaction import PostgresqlTransaction
 from ragstone_plugins.postgresql.values import to_text
-from ragstone_server.spi.catalog_rows import collection_record, dead_letter, to_headers, to_micros
+from ragstone_server.spi.catalog_rows import collection_record, dead_letter, dead_letter_summary, to_headers, to_micros
 from ragstone_server.spi.failpoints import FailPoint, reach
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import (
     DeadLetter,
     DeadLetterId,
+    DeadLetterSummary,
     NewDeadLetter,
     SourceClaim,
     SourceLost,
@@ -37,6 +38,11 @@ _TRY = """
 _PUT = """
     INSERT INTO dead_letter (source, at, key, value, headers, bound, event_time, reason, message, failed)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+# A length is known without reading what is stored out of line.
+_SUMMARIES = """
+    SELECT id, source, at, bound, event_time, reason, message, failed, published, octet_length(value) AS size
+    FROM dead_letter WHERE id > %s ORDER BY id LIMIT %s
 """
 _UNPUBLISHED = "SELECT * FROM dead_letter WHERE NOT published AND starts_with(source, %s) ORDER BY id LIMIT %s"
 
@@ -130,6 +136,10 @@ class PostgresqlSourceStore:
         """A page."""
         rows = await self._database.read("SELECT * FROM dead_letter WHERE id > %s ORDER BY id LIMIT %s", (after, limit))
         return tuple(dead_letter(row) for row in rows)
+
+    async def dead_letter_summaries(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetterSummary, ...]:
+        """A page without the events."""
+        return tuple(dead_letter_summary(row) for row in await self._database.read(_SUMMARIES, (after, limit)))
 
     async def dead_letter_count(self) -> int:
         """How many there are."""

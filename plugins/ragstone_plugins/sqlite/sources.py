@@ -14,6 +14,7 @@ from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import (
     DeadLetter,
     DeadLetterId,
+    DeadLetterSummary,
     NewDeadLetter,
     SourceClaim,
     SourceMove,
@@ -77,6 +78,10 @@ class SqliteSourceStore:
     async def dead_letters(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetter, ...]:
         """A page."""
         return await self._readers.run(self._lane, sourcing.dead_letters, after, limit)
+
+    async def dead_letter_summaries(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetterSummary, ...]:
+        """A page without the events."""
+        return await self._readers.run(self._lane, sourcing.dead_letter_summaries, after, limit)
 
     async def dead_letter_count(self) -> int:
         """How many there are."""

@@ -4,10 +4,12 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from ragstone_server.spi.catalog_rows import dead_letter as letter_of
+from ragstone_server.spi.catalog_rows import dead_letter_summary as summary_of
 from ragstone_server.spi.catalog_rows import to_headers, to_micros
 from ragstone_server.spi.sources import (
     DeadLetter,
     DeadLetterId,
+    DeadLetterSummary,
     NewDeadLetter,
     SourceClaim,
     SourceLost,
@@ -88,6 +90,18 @@ def dead_letters(connection: sqlite3.Connection, after: DeadLetterId, limit: int
     """A page."""
     rows = connection.execute("SELECT * FROM dead_letter WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
     return tuple(letter_of(row) for row in rows)
+
+
+def dead_letter_summaries(
+    connection: sqlite3.Connection, after: DeadLetterId, limit: int
+) -> tuple[DeadLetterSummary, ...]:
+    """A page without the events. SQLite takes a length from the head of the row."""
+    rows = connection.execute(
+        "SELECT id, source, at, bound, event_time, reason, message, failed, published, length(value) AS size "
+        "FROM dead_letter WHERE id > ? ORDER BY id LIMIT ?",
+        (after, limit),
+    )
+    return tuple(summary_of(row) for row in rows)
 
 
 def dead_letter_count(connection: sqlite3.Connection) -> int:

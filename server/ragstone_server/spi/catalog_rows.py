@@ -25,7 +25,7 @@ from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import ActivationKind, PromptActivation, PromptDraft, PromptTemplate, PromptVersion
 from ragstone_server.spi.ranges import ByteRange
-from ragstone_server.spi.sources import DeadLetter, DeadLetterId, NewDeadLetter, SourceName
+from ragstone_server.spi.sources import DeadLetter, DeadLetterId, DeadLetterSummary, NewDeadLetter, SourceName
 from ragstone_server.spi.visibility import Attributes
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -212,4 +212,20 @@ def dead_letter(row: Row) -> DeadLetter:
             failed=from_micros(row["failed"]),
         ),
         published=bool(row["published"]),
+    )
+
+
+def dead_letter_summary(row: Row) -> DeadLetterSummary:
+    """A row of `dead_letter` without the event, with the `size` of its value."""
+    return DeadLetterSummary(
+        id=DeadLetterId(row["id"]),
+        source=SourceName(row["source"]),
+        offset=row["at"],
+        bound=row["bound"],
+        event_time=from_micros(row["event_time"]),
+        reason=row["reason"],
+        message=row["message"],
+        failed=from_micros(row["failed"]),
+        published=bool(row["published"]),
+        size=row["size"],
     )

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
     PROMPT_NOT_FOUND = "PROMPT_NOT_FOUND"
     PROMPT_INVALID = "PROMPT_INVALID"
+    DEAD_LETTER_NOT_FOUND = "DEAD_LETTER_NOT_FOUND"
     OVERLOADED = "OVERLOADED"
     STORAGE_FULL = "STORAGE_FULL"
     CATALOG_UNAVAILABLE = "CATALOG_UNAVAILABLE"
@@ -223,6 +224,12 @@ class PromptInvalid(RequestError):
     """The prompt template cannot be used."""
 
     reason = Reason.PROMPT_INVALID
+
+
+class DeadLetterNotFound(RequestError):
+    """The dead letter does not exist; it was replayed or discarded."""
+
+    reason = Reason.DEAD_LETTER_NOT_FOUND
 
 
 class Overloaded(RequestError):

@@ -9,6 +9,7 @@ from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import (
     DeadLetter,
     DeadLetterId,
+    DeadLetterSummary,
     NewDeadLetter,
     SourceClaim,
     SourceMove,
@@ -59,6 +60,10 @@ class SourceStore(Protocol):
 
     async def dead_letters(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetter, ...]:
         """Letters with greater ids, ascending."""
+        ...
+
+    async def dead_letter_summaries(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetterSummary, ...]:
+        """The same without their events: what it costs does not grow with these."""
         ...
 
     async def dead_letter_count(self) -> int:

@@ -6,6 +6,7 @@ documents, so each event has its effect once. Who reads a source claims it first
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NewType
 
 from ragstone_server.spi.errors import RagstoneError
@@ -61,6 +62,25 @@ class NewDeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterSummary:
+    """What is known of a stored one without reading its event, which may be large."""
+
+    id: DeadLetterId
+    source: SourceName
+    offset: int
+    bound: str
+    """As of `NewDeadLetter`."""
+    event_time: datetime
+    reason: str
+    message: str
+    failed: datetime
+    published: bool
+    """Whether the dead-letter topic has it too."""
+    size: int | None
+    """Bytes of the value; None: the event has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """One that is stored."""
 
@@ -68,6 +88,57 @@ class DeadLetter:
     letter: NewDeadLetter
     published: bool
     """Whether the dead-letter topic has it too."""
+
+    @property
+    def summary(self) -> DeadLetterSummary:
+        """As `SourceStore.dead_letter_summaries` has it."""
+        return DeadLetterSummary(
+            id=self.id,
+            source=self.letter.source,
+            offset=self.letter.offset,
+            bound=self.letter.bound,
+            event_time=self.letter.event_time,
+            reason=self.letter.reason,
+            message=self.letter.message,
+            failed=self.letter.failed,
+            published=self.published,
+            size=None if self.letter.value is None else len(self.letter.value),
+        )
+
+
+class SourceState(StrEnum):
+    """What the reader of a source does."""
+
+    STARTING = "starting"
+    """It was handed the source, and has read nothing of it yet."""
+    RUNNING = "running"
+    """It applies events as they come."""
+    WAITING = "waiting"
+    """A store or a provider is away; it goes on by itself when that is back."""
+    PAUSED = "paused"
+    """It reads nothing further for a while: views lag behind, or a limit is reached."""
+    STOPPED = "stopped"
+    """It has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How far a source is applied, and what its reader does."""
+
+    name: SourceName
+    state: SourceState
+    detail: str = ""
+    """Why it is in this state, for people; nothing of an event's content."""
+    position: int | None = None
+    """Offset of the next event to apply; None: none was applied yet."""
+    end: int | None = None
+    """Offset behind the last event of the log; None: not known yet."""
+    lag: int | None = None
+    """Events of the log that are not applied yet; None: not known yet."""
+    applied_until: datetime | None = None
+    """Time of the last event that was applied, as the log has it; None: none was since the start."""
+    pending: int = 0
+    """Events that are being worked on."""
 
 
 class SourceLost(RagstoneError):

@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from ragstone.v1 import ingest_service_pb2 as _ingest_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -93,6 +94,42 @@ PROMPT_ACTIVATION_KIND_ACTIVATED: PromptActivationKind.ValueType  # 1
 PROMPT_ACTIVATION_KIND_ROLLED_BACK: PromptActivationKind.ValueType  # 2
 """What had followed it was rolled back."""
 Global___PromptActivationKind: _TypeAlias = PromptActivationKind  # noqa: Y015
+
+class _SourceState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SourceStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SourceState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SOURCE_STATE_UNSPECIFIED: _SourceState.ValueType  # 0
+    """Not used."""
+    SOURCE_STATE_STARTING: _SourceState.ValueType  # 1
+    """It was handed the source, and has read nothing of it yet."""
+    SOURCE_STATE_RUNNING: _SourceState.ValueType  # 2
+    """It applies events as they come."""
+    SOURCE_STATE_WAITING: _SourceState.ValueType  # 3
+    """A store or a provider is away; it goes on by itself when that is back."""
+    SOURCE_STATE_PAUSED: _SourceState.ValueType  # 4
+    """It reads nothing further for a while: indexes lag behind, or a limit is reached."""
+    SOURCE_STATE_STOPPED: _SourceState.ValueType  # 5
+    """It has ended."""
+
+class SourceState(_SourceState, metaclass=_SourceStateEnumTypeWrapper):
+    """What the reader of a source does."""
+
+SOURCE_STATE_UNSPECIFIED: SourceState.ValueType  # 0
+"""Not used."""
+SOURCE_STATE_STARTING: SourceState.ValueType  # 1
+"""It was handed the source, and has read nothing of it yet."""
+SOURCE_STATE_RUNNING: SourceState.ValueType  # 2
+"""It applies events as they come."""
+SOURCE_STATE_WAITING: SourceState.ValueType  # 3
+"""A store or a provider is away; it goes on by itself when that is back."""
+SOURCE_STATE_PAUSED: SourceState.ValueType  # 4
+"""It reads nothing further for a while: indexes lag behind, or a limit is reached."""
+SOURCE_STATE_STOPPED: SourceState.ValueType  # 5
+"""It has ended."""
+Global___SourceState: _TypeAlias = SourceState  # noqa: Y015
 
 class _BreakerState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -898,6 +935,338 @@ class ListPromptActivationsResponse(_message.Message):
 Global___ListPromptActivationsResponse: _TypeAlias = ListPromptActivationsResponse  # noqa: Y015
 
 @_typing.final
+class EventHeader(_message.Message):
+    """One header of an event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """Its name; several may have the same."""
+    value: _builtins.bytes
+    """Its value."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        value: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventHeader: _TypeAlias = EventHeader  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """An event that could not be applied, and would not be however often it were tried."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    FAIL_TIME_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    VALUE_SIZE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    KEY_TRUNCATED_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    HEADERS_TRUNCATED_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    VALUE_TRUNCATED_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Number of the letter; never used again for another."""
+    source: _builtins.str
+    """Name of the log that the event was read from. Opaque."""
+    offset: _builtins.int
+    """Place of the event in that log."""
+    reason: _builtins.str
+    """Why it could not be applied: an `ErrorReason` without its prefix, or another word in capitals."""
+    message: _builtins.str
+    """What is wrong, for people."""
+    published: _builtins.bool
+    """Whether the dead-letter topic has it too."""
+    collection: _builtins.str
+    """Resource name of the collection that the source is bound to. Empty: the event names its own."""
+    value_size: _builtins.int
+    """Bytes of the event's value. Absent: the event has none, as a deletion may."""
+    key: _builtins.bytes
+    """Key of the event. Absent: it has none. Set by `GetDeadLetter` only, like all that follows."""
+    key_truncated: _builtins.bool
+    """Whether the key goes on."""
+    headers_truncated: _builtins.bool
+    """Whether further headers follow."""
+    value: _builtins.bytes
+    """Value of the event, from `value_offset` on. Absent: it has none."""
+    value_truncated: _builtins.bool
+    """Whether the value goes on."""
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """Time of the event, as its log has it."""
+
+    @_builtins.property
+    def fail_time(self) -> _timestamp_pb2.Timestamp:
+        """When it failed."""
+
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventHeader]:
+        """Headers of the event, in its order."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        source: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+        fail_time: _timestamp_pb2.Timestamp | None = ...,
+        published: _builtins.bool = ...,
+        collection: _builtins.str = ...,
+        value_size: _builtins.int | None = ...,
+        key: _builtins.bytes | None = ...,
+        key_truncated: _builtins.bool = ...,
+        headers: _abc.Iterable[Global___EventHeader] | None = ...,
+        headers_truncated: _builtins.bool = ...,
+        value: _builtins.bytes | None = ...,
+        value_truncated: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_value", b"_value", "_value_size", b"_value_size", "event_time", b"event_time", "fail_time", b"fail_time", "key", b"key", "value", b"value", "value_size", b"value_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_value", b"_value", "_value_size", b"_value_size", "collection", b"collection", "event_time", b"event_time", "fail_time", b"fail_time", "headers", b"headers", "headers_truncated", b"headers_truncated", "id", b"id", "key", b"key", "key_truncated", b"key_truncated", "message", b"message", "offset", b"offset", "published", b"published", "reason", b"reason", "source", b"source", "value", b"value", "value_size", b"value_size", "value_truncated", b"value_truncated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
+    _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    _WhichOneofReturnType__value_size: _TypeAlias = _typing.Literal["value_size"]  # noqa: Y015
+    _WhichOneofArgType__value_size: _TypeAlias = _typing.Literal["_value_size", b"_value_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value_size) -> _WhichOneofReturnType__value_size | None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersRequest(_message.Message):
+    """Dead letters to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Most letters of a page; there may be fewer before the last. 0: 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before. Empty: the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersRequest: _TypeAlias = ListDeadLettersRequest  # noqa: Y015
+
+@_typing.final
+class ListDeadLettersResponse(_message.Message):
+    """A page of dead letters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page. Empty: this is the last."""
+    @_builtins.property
+    def dead_letters(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeadLetter]:
+        """In ascending order of their ids, without their events."""
+
+    def __init__(
+        self,
+        *,
+        dead_letters: _abc.Iterable[Global___DeadLetter] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class GetDeadLetterRequest(_message.Message):
+    """A dead letter to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    VALUE_OFFSET_FIELD_NUMBER: _builtins.int
+    MAX_VALUE_BYTES_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Its id."""
+    value_offset: _builtins.int
+    """Where to begin in the value; a long one is read in parts."""
+    max_value_bytes: _builtins.int
+    """Most bytes of the value. 0: 1 MiB. There may be fewer where a message has no room for them."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        value_offset: _builtins.int = ...,
+        max_value_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "max_value_bytes", b"max_value_bytes", "value_offset", b"value_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeadLetterRequest: _TypeAlias = GetDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class GetDeadLetterResponse(_message.Message):
+    """One dead letter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_LETTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def dead_letter(self) -> Global___DeadLetter:
+        """With its event."""
+
+    def __init__(
+        self,
+        *,
+        dead_letter: Global___DeadLetter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dead_letter", b"dead_letter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letter", b"dead_letter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeadLetterResponse: _TypeAlias = GetDeadLetterResponse  # noqa: Y015
+
+@_typing.final
+class ReplayDeadLetterRequest(_message.Message):
+    """A dead letter to apply again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Its id."""
+    force: _builtins.bool
+    """Whether to apply it also where its event has no version and the document was written or deleted after the event failed: the
+    event becomes the newest version then. Left out, that is refused with VERSION_STALE.
+    """
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["force", b"force", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDeadLetterRequest: _TypeAlias = ReplayDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class ReplayDeadLetterResponse(_message.Message):
+    """What the event did; it is on disk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    WATERMARK_FIELD_NUMBER: _builtins.int
+    outcome: _ingest_service_pb2.WriteOutcome.ValueType
+    """What was done."""
+    version: _builtins.int
+    """Version that is stored now."""
+    watermark: _builtins.str
+    """A query that demands it sees the write. Opaque; tokens of one collection compare as text, and the greater is the
+    later, until the catalog is restored.
+    """
+    def __init__(
+        self,
+        *,
+        outcome: _ingest_service_pb2.WriteOutcome.ValueType = ...,
+        version: _builtins.int = ...,
+        watermark: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "version", b"version", "watermark", b"watermark"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDeadLetterResponse: _TypeAlias = ReplayDeadLetterResponse  # noqa: Y015
+
+@_typing.final
+class DiscardDeadLetterRequest(_message.Message):
+    """A dead letter to delete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardDeadLetterRequest: _TypeAlias = DiscardDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class DiscardDeadLetterResponse(_message.Message):
+    """A dead letter that is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardDeadLetterResponse: _TypeAlias = DiscardDeadLetterResponse  # noqa: Y015
+
+@_typing.final
 class ListPluginsRequest(_message.Message):
     """Plugins to list."""
 
@@ -1040,6 +1409,69 @@ class ViewStatus(_message.Message):
 Global___ViewStatus: _TypeAlias = ViewStatus  # noqa: Y015
 
 @_typing.final
+class SourceStatus(_message.Message):
+    """How far a source of documents is applied, such as a partition of a topic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    LAG_FIELD_NUMBER: _builtins.int
+    APPLIED_UNTIL_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name. Opaque."""
+    state: Global___SourceState.ValueType
+    """What its reader does."""
+    detail: _builtins.str
+    """Why, for people. Empty: there is nothing to say."""
+    position: _builtins.int
+    """Offset of the next event to apply. Absent: none was applied yet."""
+    end: _builtins.int
+    """Offset behind the last event of the log. Absent: not known yet."""
+    lag: _builtins.int
+    """Events of the log that are not applied yet. Absent: not known yet."""
+    pending: _builtins.int
+    """Events that are being worked on."""
+    @_builtins.property
+    def applied_until(self) -> _timestamp_pb2.Timestamp:
+        """Time of the last event that was applied, as the log has it. Absent: none was since the start."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        state: Global___SourceState.ValueType = ...,
+        detail: _builtins.str = ...,
+        position: _builtins.int | None = ...,
+        end: _builtins.int | None = ...,
+        lag: _builtins.int | None = ...,
+        applied_until: _timestamp_pb2.Timestamp | None = ...,
+        pending: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_end", b"_end", "_lag", b"_lag", "_position", b"_position", "applied_until", b"applied_until", "end", b"end", "lag", b"lag", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_end", b"_end", "_lag", b"_lag", "_position", b"_position", "applied_until", b"applied_until", "detail", b"detail", "end", b"end", "lag", b"lag", "name", b"name", "pending", b"pending", "position", b"position", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__end: _TypeAlias = _typing.Literal["end"]  # noqa: Y015
+    _WhichOneofArgType__end: _TypeAlias = _typing.Literal["_end", b"_end"]  # noqa: Y015
+    _WhichOneofReturnType__lag: _TypeAlias = _typing.Literal["lag"]  # noqa: Y015
+    _WhichOneofArgType__lag: _TypeAlias = _typing.Literal["_lag", b"_lag"]  # noqa: Y015
+    _WhichOneofReturnType__position: _TypeAlias = _typing.Literal["position"]  # noqa: Y015
+    _WhichOneofArgType__position: _TypeAlias = _typing.Literal["_position", b"_position"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__end) -> _WhichOneofReturnType__end | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lag) -> _WhichOneofReturnType__lag | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__position) -> _WhichOneofReturnType__position | None: ...
+
+Global___SourceStatus: _TypeAlias = SourceStatus  # noqa: Y015
+
+@_typing.final
 class GetStatusResponse(_message.Message):
     """The state of the server."""
 
@@ -1052,6 +1484,8 @@ class GetStatusResponse(_message.Message):
     VIEWS_FIELD_NUMBER: _builtins.int
     DOCUMENTS_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    DEAD_LETTER_COUNT_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Version of the server."""
     collection_count: _builtins.int
@@ -1060,6 +1494,8 @@ class GetStatusResponse(_message.Message):
     """Number of documents."""
     documents_in_flight: _builtins.int
     """Documents that are being worked on."""
+    dead_letter_count: _builtins.int
+    """Number of dead letters in the catalog."""
     @_builtins.property
     def uptime(self) -> _duration_pb2.Duration:
         """How long it has been up."""
@@ -1072,6 +1508,10 @@ class GetStatusResponse(_message.Message):
     def deployments(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeploymentStatus]:
         """The deployments of all routes."""
 
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourceStatus]:
+        """Sources of documents that this server reads at present."""
+
     def __init__(
         self,
         *,
@@ -1082,10 +1522,12 @@ class GetStatusResponse(_message.Message):
         views: _abc.Iterable[Global___ViewStatus] | None = ...,
         documents_in_flight: _builtins.int = ...,
         deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
+        sources: _abc.Iterable[Global___SourceStatus] | None = ...,
+        dead_letter_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection_count", b"collection_count", "deployments", b"deployments", "document_count", b"document_count", "documents_in_flight", b"documents_in_flight", "uptime", b"uptime", "version", b"version", "views", b"views"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection_count", b"collection_count", "dead_letter_count", b"dead_letter_count", "deployments", b"deployments", "document_count", b"document_count", "documents_in_flight", b"documents_in_flight", "sources", b"sources", "uptime", b"uptime", "version", b"version", "views", b"views"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Collections, prompt templates, plugins and the state of the server.
+    """Collections, prompt templates, dead letters, plugins and the state of the server.
     """
 
     def __init__(self, channel):
@@ -95,6 +95,26 @@ class AdminServiceStub:
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsRequest.SerializeToString,
                 response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsResponse.FromString,
                 _registered_method=True)
+        self.ListDeadLetters = channel.unary_unary(
+                '/ragstone.v1.AdminService/ListDeadLetters',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListDeadLettersRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListDeadLettersResponse.FromString,
+                _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/ragstone.v1.AdminService/GetDeadLetter',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.GetDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.ReplayDeadLetter = channel.unary_unary(
+                '/ragstone.v1.AdminService/ReplayDeadLetter',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ReplayDeadLetterRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ReplayDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.DiscardDeadLetter = channel.unary_unary(
+                '/ragstone.v1.AdminService/DiscardDeadLetter',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterResponse.FromString,
+                _registered_method=True)
         self.ListPlugins = channel.unary_unary(
                 '/ragstone.v1.AdminService/ListPlugins',
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPluginsRequest.SerializeToString,
@@ -108,7 +128,7 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """Collections, prompt templates, plugins and the state of the server.
+    """Collections, prompt templates, dead letters, plugins and the state of the server.
     """
 
     def CreateCollection(self, request, context):
@@ -195,6 +215,35 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeadLetters(self, request, context):
+        """Lists the dead letters of all sources, in the order in which they were put.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDeadLetter(self, request, context):
+        """Reads a dead letter with its event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayDeadLetter(self, request, context):
+        """Applies the event of a dead letter again. Once that is on disk the letter is gone; where it fails the letter stays, and the
+        error is that of the event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardDeadLetter(self, request, context):
+        """Deletes a dead letter. Its event is not applied.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPlugins(self, request, context):
         """Lists the plugins that are installed, with those that are selected.
         """
@@ -272,6 +321,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsRequest.FromString,
                     response_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsResponse.SerializeToString,
             ),
+            'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeadLetters,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListDeadLettersRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.GetDeadLetterResponse.SerializeToString,
+            ),
+            'ReplayDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayDeadLetter,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ReplayDeadLetterRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.ReplayDeadLetterResponse.SerializeToString,
+            ),
+            'DiscardDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardDeadLetter,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterResponse.SerializeToString,
+            ),
             'ListPlugins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPlugins,
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPluginsRequest.FromString,
@@ -291,7 +360,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Collections, prompt templates, plugins and the state of the server.
+    """Collections, prompt templates, dead letters, plugins and the state of the server.
     """
 
     @staticmethod
@@ -608,6 +677,114 @@ class AdminService:
             '/ragstone.v1.AdminService/ListPromptActivations',
             ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsRequest.SerializeToString,
             ragstone_dot_v1_dot_admin__service__pb2.ListPromptActivationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ListDeadLetters',
+            ragstone_dot_v1_dot_admin__service__pb2.ListDeadLettersRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/GetDeadLetter',
+            ragstone_dot_v1_dot_admin__service__pb2.GetDeadLetterRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.GetDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ReplayDeadLetter',
+            ragstone_dot_v1_dot_admin__service__pb2.ReplayDeadLetterRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.ReplayDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/DiscardDeadLetter',
+            ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterRequest.SerializeToString,
+            ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Collections, prompt templates, plugins and the state of the server."""
+    """Collections, prompt templates, dead letters, plugins and the state of the server."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -57,6 +57,16 @@ class AdminServiceStub:
     """Tells what changes from one version of a prompt template to another."""
     ListPromptActivations: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPromptActivationsRequest, _admin_service_pb2.ListPromptActivationsResponse]
     """Lists which versions of a prompt template were in use, the latest first."""
+    ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListDeadLettersRequest, _admin_service_pb2.ListDeadLettersResponse]
+    """Lists the dead letters of all sources, in the order in which they were put."""
+    GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetDeadLetterRequest, _admin_service_pb2.GetDeadLetterResponse]
+    """Reads a dead letter with its event."""
+    ReplayDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ReplayDeadLetterRequest, _admin_service_pb2.ReplayDeadLetterResponse]
+    """Applies the event of a dead letter again. Once that is on disk the letter is gone; where it fails the letter stays, and the
+    error is that of the event.
+    """
+    DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DiscardDeadLetterRequest, _admin_service_pb2.DiscardDeadLetterResponse]
+    """Deletes a dead letter. Its event is not applied."""
     ListPlugins: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
@@ -64,7 +74,7 @@ class AdminServiceStub:
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Collections, prompt templates, plugins and the state of the server."""
+    """Collections, prompt templates, dead letters, plugins and the state of the server."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCollection: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CreateCollectionRequest, _admin_service_pb2.CreateCollectionResponse]  # type: ignore[assignment]
@@ -91,13 +101,23 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Tells what changes from one version of a prompt template to another."""
     ListPromptActivations: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPromptActivationsRequest, _admin_service_pb2.ListPromptActivationsResponse]  # type: ignore[assignment]
     """Lists which versions of a prompt template were in use, the latest first."""
+    ListDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListDeadLettersRequest, _admin_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    """Lists the dead letters of all sources, in the order in which they were put."""
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetDeadLetterRequest, _admin_service_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
+    """Reads a dead letter with its event."""
+    ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ReplayDeadLetterRequest, _admin_service_pb2.ReplayDeadLetterResponse]  # type: ignore[assignment]
+    """Applies the event of a dead letter again. Once that is on disk the letter is gone; where it fails the letter stays, and the
+    error is that of the event.
+    """
+    DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DiscardDeadLetterRequest, _admin_service_pb2.DiscardDeadLetterResponse]  # type: ignore[assignment]
+    """Deletes a dead letter. Its event is not applied."""
     ListPlugins: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]  # type: ignore[assignment]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Tells the state of the server."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Collections, prompt templates, plugins and the state of the server."""
+    """Collections, prompt templates, dead letters, plugins and the state of the server."""
 
     @_abc_1.abstractmethod
     def CreateCollection(
@@ -194,6 +214,40 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListPromptActivationsResponse, _abc.Awaitable[_admin_service_pb2.ListPromptActivationsResponse]]:
         """Lists which versions of a prompt template were in use, the latest first."""
+
+    @_abc_1.abstractmethod
+    def ListDeadLetters(
+        self,
+        request: _admin_service_pb2.ListDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_admin_service_pb2.ListDeadLettersResponse]]:
+        """Lists the dead letters of all sources, in the order in which they were put."""
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _admin_service_pb2.GetDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.GetDeadLetterResponse, _abc.Awaitable[_admin_service_pb2.GetDeadLetterResponse]]:
+        """Reads a dead letter with its event."""
+
+    @_abc_1.abstractmethod
+    def ReplayDeadLetter(
+        self,
+        request: _admin_service_pb2.ReplayDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ReplayDeadLetterResponse, _abc.Awaitable[_admin_service_pb2.ReplayDeadLetterResponse]]:
+        """Applies the event of a dead letter again. Once that is on disk the letter is gone; where it fails the letter stays, and the
+        error is that of the event.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardDeadLetter(
+        self,
+        request: _admin_service_pb2.DiscardDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.DiscardDeadLetterResponse, _abc.Awaitable[_admin_service_pb2.DiscardDeadLetterResponse]]:
+        """Deletes a dead letter. Its event is not applied."""
 
     @_abc_1.abstractmethod
     def ListPlugins(

@@ -84,6 +84,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
     ERROR_REASON_CATALOG_UNAVAILABLE: _ErrorReason.ValueType  # 30
     """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
+    ERROR_REASON_DEAD_LETTER_NOT_FOUND: _ErrorReason.ValueType  # 31
+    """NOT_FOUND. The dead letter does not exist; it was replayed or discarded. Metadata: `dead_letter`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -152,4 +154,6 @@ ERROR_REASON_PROMPT_INVALID: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
 ERROR_REASON_CATALOG_UNAVAILABLE: ErrorReason.ValueType  # 30
 """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
+ERROR_REASON_DEAD_LETTER_NOT_FOUND: ErrorReason.ValueType  # 31
+"""NOT_FOUND. The dead letter does not exist; it was replayed or discarded. Metadata: `dead_letter`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

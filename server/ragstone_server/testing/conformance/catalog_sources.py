@@ -173,6 +173,22 @@ class SourceTests:
         assert not await store.sources.delete_dead_letter(page[1].id)
         assert await store.sources.dead_letter(page[1].id) is None
 
+    async def test_dead_letters_are_listed_without_their_events(self, store: CatalogStore) -> None:
+        """With the size of the value, where there is one."""
+        claim = await store.sources.claim(SOURCE)
+        letters = [letter(1, value=b"x" * 100_000), letter(2, value=None), letter(3, value=b"")]
+        async with store.sources.transaction([], SourceMove(claim=claim, expected=None, next=4)) as transaction:
+            for each in letters:
+                await transaction.put_dead_letter(each)
+        page = await store.sources.dead_letter_summaries(FIRST, 2)
+        rest = await store.sources.dead_letter_summaries(page[-1].id, 2)
+        assert [each.size for each in (*page, *rest)] == [100_000, None, 0]
+        whole = await store.sources.dead_letters(FIRST, 3)
+        assert (*page, *rest) == tuple(each.summary for each in whole)
+        assert whole[0].summary.offset == 1
+        await store.sources.note_published([page[0].id])
+        assert [each.published for each in await store.sources.dead_letter_summaries(FIRST, 2)] == [True, False]
+
     async def test_dead_letters_are_published_once(self, store: CatalogStore) -> None:
         """They wait until that is noted."""
         claim = await store.sources.claim(SOURCE)

@@ -12,6 +12,7 @@ from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import (
     DeadLetter,
     DeadLetterId,
+    DeadLetterSummary,
     NewDeadLetter,
     SourceClaim,
     SourceLost,
@@ -107,6 +108,10 @@ class MemorySourceStore:
     async def dead_letters(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetter, ...]:
         """A page."""
         return tuple(letter for letter in self._letters.values() if letter.id > after)[:limit]
+
+    async def dead_letter_summaries(self, after: DeadLetterId, limit: int, /) -> tuple[DeadLetterSummary, ...]:
+        """A page without the events."""
+        return tuple(letter.summary for letter in await self.dead_letters(after, limit))
 
     async def dead_letter_count(self) -> int:
         """How many there are."""

@@ -36,6 +36,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.UPLOAD_INCOMPLETE: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.PROMPT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.PROMPT_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.DEAD_LETTER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.STORAGE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.CATALOG_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,

@@ -15,19 +15,20 @@ STATEMENTS = (
         trying INTEGER,
         tries INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
+    # What may be large stands last: a list of letters does not read past it.
     """CREATE TABLE dead_letter (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         source TEXT NOT NULL,
         at INTEGER NOT NULL,
-        key BLOB,
-        value BLOB,
-        headers TEXT NOT NULL,
         bound TEXT NOT NULL,
         event_time INTEGER NOT NULL,
         reason TEXT NOT NULL,
         message TEXT NOT NULL,
         failed INTEGER NOT NULL,
         published INTEGER NOT NULL DEFAULT 0,
+        key BLOB,
+        headers TEXT NOT NULL,
+        value BLOB,
         UNIQUE (source, at)
     )""",
     "CREATE INDEX dead_letter_unpublished ON dead_letter (id) WHERE NOT published",
