@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Value
 
 from ragstone.v1 import admin_service_pb2, document_event_pb2, document_pb2, ingest_service_pb2, query_service_pb2
 from ragstone_server.spi.errors import InvalidRequest
-from ragstone_server.transport.grpc.validation import validate
+from ragstone_server.transport.convert.validation import validate
 
 EVENT = document_event_pb2.DocumentEvent
 SERVICES = (query_service_pb2, ingest_service_pb2, admin_service_pb2)
