@@ -82,6 +82,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
     ERROR_REASON_PROMPT_INVALID: _ErrorReason.ValueType  # 28
     """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
+    ERROR_REASON_INVALID_EVENT: _ErrorReason.ValueType  # 29
+    """INVALID_ARGUMENT. A record of a topic is no `DocumentEvent`. Metadata: `field`, a path in the event or the part of the
+    record that is wrong.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -148,4 +152,8 @@ ERROR_REASON_PROMPT_NOT_FOUND: ErrorReason.ValueType  # 27
 """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
 ERROR_REASON_PROMPT_INVALID: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
+ERROR_REASON_INVALID_EVENT: ErrorReason.ValueType  # 29
+"""INVALID_ARGUMENT. A record of a topic is no `DocumentEvent`. Metadata: `field`, a path in the event or the part of the
+record that is wrong.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
