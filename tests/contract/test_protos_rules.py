@@ -1,4 +1,4 @@
-"""The rules of the contract on every request, enforced as the server enforces them."""
+"""The rules of the contract on every request and event, enforced as the server enforces them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Value
 
-from ragstone.v1 import admin_service_pb2, document_pb2, ingest_service_pb2, query_service_pb2
+from ragstone.v1 import admin_service_pb2, document_event_pb2, document_pb2, ingest_service_pb2, query_service_pb2
 from ragstone_server.spi.errors import InvalidRequest
-from ragstone_server.transport.grpc.validation import validate
+from ragstone_server.transport.convert.validation import validate
 
+EVENT = document_event_pb2.DocumentEvent
 SERVICES = (query_service_pb2, ingest_service_pb2, admin_service_pb2)
 NAME = "tenants/default/collections/default"
 DOCUMENT = f"{NAME}/documents/a/b"
@@ -33,6 +35,8 @@ UNBOUNDED = {
     "ragstone.v1.DocumentHeader.text",
     "ragstone.v1.UpsertDocumentRequest.data",
     "ragstone.v1.UpsertDocumentRequest.text",
+    "ragstone.v1.EventUpsert.data",
+    "ragstone.v1.EventUpsert.text",
     # Any number of the producer's own.
     "ragstone.v1.IngestRequest.sequence",
     # Output only; what a request says there is not looked at.
@@ -46,11 +50,16 @@ UNBOUNDED = {
 
 
 def test_every_field_of_a_request_that_has_a_size_has_a_rule() -> None:
-    requests = {m.input_type.full_name: m.input_type for module in SERVICES for m in _methods(module)}
-    fields = [f for request in requests.values() for f in _reachable(request, set())]
+    fields = [f for request in _requests().values() for f in _reachable(request, set())]
     sized = {f.full_name: f for f in fields if f.cpp_type not in (f.CPPTYPE_BOOL, f.CPPTYPE_MESSAGE) or f.is_repeated}
     sized = {name: f for name, f in sized.items() if not _is_map_entry(f)}
     assert {name for name, field in sized.items() if not _has_rule(field)} == UNBOUNDED
+
+
+def _requests() -> dict[str, Descriptor]:
+    """What others send: the request of every method, and the event."""
+    descriptors = [m.input_type for module in SERVICES for m in _methods(module)]
+    return {d.full_name: d for d in (*descriptors, EVENT.DESCRIPTOR)}
 
 
 def _methods(module: Any) -> Iterator[Any]:
@@ -87,7 +96,17 @@ def _prompt(**fields: Any) -> admin_service_pb2.CreatePromptRequest:
     return admin_service_pb2.CreatePromptRequest(parent=NAME, prompt=admin_service_pb2.Prompt(**fields))
 
 
+def _event(**fields: Any) -> document_event_pb2.DocumentEvent:
+    return EVENT(**{"document": "a/b", "delete": GONE, **fields})
+
+
+def _event_upsert(**fields: Any) -> document_event_pb2.DocumentEvent:
+    return EVENT(document="a/b", upsert=EVENT_UPSERT(**{"text": "x", **fields}))
+
+
 VALUE = document_pb2.MetadataValue
+EVENT_UPSERT = document_event_pb2.EventUpsert
+GONE = document_event_pb2.EventDelete()
 TURN = query_service_pb2.Turn
 HEADER = ingest_service_pb2.DocumentHeader
 USER = query_service_pb2.ROLE_USER
@@ -128,6 +147,12 @@ GOOD: list[Message] = [
     admin_service_pb2.ListPromptActivationsRequest(parent=NAME, page_size=1000),
     admin_service_pb2.ListPluginsRequest(),
     admin_service_pb2.GetStatusRequest(),
+    _event(),
+    _event(tenant="a-1_b", collection="x" * 63, document="ü" * 256, version=2**62),
+    _event_upsert(title="x" * 1024, uri="x" * 2048, filename="x" * 1024, mime_type="x" * 255),
+    _event_upsert(metadata={str(i): Value(string_value="v") for i in range(256)}, readers=document_pb2.Readers()),
+    EVENT(document="a", upsert=EVENT_UPSERT(data=b"")),
+    EVENT(document="a", upsert=EVENT_UPSERT(reference="s3://bucket/a%20b")),
 ]
 
 BAD: list[tuple[Message, str]] = [
@@ -216,6 +241,26 @@ BAD: list[tuple[Message, str]] = [
     (admin_service_pb2.RollBackPromptRequest(parent=PROMPT), "parent"),
     (admin_service_pb2.DiffPromptsRequest(name=PROMPT, other_version=-1), "other_version"),
     (admin_service_pb2.ListPromptActivationsRequest(parent=NAME, page_token="x" * 1025), "page_token"),
+    (EVENT(document="a"), "action"),
+    (_event(tenant="A"), "tenant"),
+    (_event(collection="a/b"), "collection"),
+    (_event(collection="x" * 64), "collection"),
+    (_event(collection="a\n"), "collection"),
+    (_event(document=""), "document"),
+    (_event(document="a\nb"), "document"),
+    (_event(document="ü" * 257), "document"),
+    (_event(version=0), "version"),
+    (EVENT(document="a", upsert=EVENT_UPSERT()), "upsert.content"),
+    (_event_upsert(title="x" * 1025), "upsert.title"),
+    (_event_upsert(uri="x" * 2049), "upsert.uri"),
+    (_event_upsert(filename="x" * 1025), "upsert.filename"),
+    (_event_upsert(mime_type="x" * 256), "upsert.mime_type"),
+    (_event_upsert(metadata={"": Value(bool_value=True)}), "upsert.metadata"),
+    (_event_upsert(metadata={str(i): Value(bool_value=True) for i in range(257)}), "upsert.metadata"),
+    (_event_upsert(readers=document_pb2.Readers(principals=["x" * 257])), "upsert.readers.principals"),
+    (_event_upsert(reference="bucket/a"), "upsert.reference"),
+    (_event_upsert(reference="s3://bucket/a b"), "upsert.reference"),
+    (_event_upsert(reference=f"s3://{'x' * 2044}"), "upsert.reference"),
 ]
 
 
@@ -233,7 +278,16 @@ def test_a_request_that_breaks_a_rule_is_refused_at_its_field(request_: Message,
 
 
 def test_every_request_is_tried() -> None:
-    requests = {m.input_type.full_name for module in SERVICES for m in _methods(module)}
+    requests = set(_requests())
     assert {message.DESCRIPTOR.full_name for message in GOOD} == requests
     without_rules = {"ragstone.v1.ListPluginsRequest", "ragstone.v1.GetStatusRequest"}  # they have no fields
     assert {message.DESCRIPTOR.full_name for message, _ in BAD} == requests - without_rules
+
+
+def test_an_upsert_has_the_fields_and_rules_that_a_document_has_elsewhere() -> None:
+    ours, theirs = (
+        {f.name: (f.number, f.GetOptions().SerializeToString()) for f in message.DESCRIPTOR.fields}
+        for message in (EVENT_UPSERT, document_pb2.DocumentFields)
+    )
+    content = {f.name for f in EVENT_UPSERT.DESCRIPTOR.oneofs_by_name["content"].fields}
+    assert {name: rule for name, rule in ours.items() if name not in content} == theirs

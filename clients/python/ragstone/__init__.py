@@ -16,17 +16,6 @@ from ragstone.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from ragstone.events import (
-    AttemptDiscarded,
-    AttemptStarted,
-    Completed,
-    Delta,
-    Event,
-    Evidence,
-    Heartbeat,
-    Stage,
-    Started,
-)
 from ragstone.grounding import GroundedSentence, Grounding
 from ragstone.passages import (
     Abstention,
@@ -40,6 +29,17 @@ from ragstone.passages import (
     Passages,
     Turn,
     Usage,
+)
+from ragstone.query_events import (
+    AttemptDiscarded,
+    AttemptStarted,
+    Completed,
+    Delta,
+    Event,
+    Evidence,
+    Heartbeat,
+    Stage,
+    Started,
 )
 
 __all__ = [

@@ -13,11 +13,11 @@ from ragstone.answers import Answer
 from ragstone.channel import call_metadata, channel_options, deadline
 from ragstone.documents import Acknowledgement, Document, NewDocument, Written, document_from, written_from
 from ragstone.errors import from_rpc
-from ragstone.events import AnswerBuilder, Event, event_from
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import AsyncUpload
 from ragstone.metadata import Metadata
 from ragstone.passages import AnswerFormat, MidStream, Passages, Turn, degraded_from, passage_from
+from ragstone.query_events import AnswerBuilder, Event, event_from
 from ragstone.repeating import Repeats
 from ragstone.requests import (
     collection_name,

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     DOCUMENT_PARSE_TIMEOUT = "DOCUMENT_PARSE_TIMEOUT"
     DOCUMENT_PARSE_CRASH = "DOCUMENT_PARSE_CRASH"
     UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
+    INVALID_EVENT = "INVALID_EVENT"
     PROMPT_NOT_FOUND = "PROMPT_NOT_FOUND"
     PROMPT_INVALID = "PROMPT_INVALID"
     DEAD_LETTER_NOT_FOUND = "DEAD_LETTER_NOT_FOUND"
@@ -212,6 +213,12 @@ class UploadIncomplete(RequestError):
     """The parts of the document do not add up to what its header announced."""
 
     reason = Reason.UPLOAD_INCOMPLETE
+
+
+class InvalidEvent(RequestError):
+    """The record of a topic is no event of a document."""
+
+    reason = Reason.INVALID_EVENT
 
 
 class PromptNotFound(RequestError):

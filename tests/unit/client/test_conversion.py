@@ -26,9 +26,9 @@ from ragstone import (
 )
 from ragstone.documents import document_from, written_from
 from ragstone.errors import InternalError, InvalidArgument
-from ragstone.events import event_from
 from ragstone.metadata import Value, from_wire, to_wire
 from ragstone.passages import passage_from
+from ragstone.query_events import event_from
 from ragstone.requests import PART_BYTES, collection_name, document_name, search, steps, upsert
 from ragstone.v1 import document_pb2, evidence_pb2, ingest_service_pb2, query_service_pb2
 

@@ -82,6 +82,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
     ERROR_REASON_PROMPT_INVALID: _ErrorReason.ValueType  # 28
     """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
+    ERROR_REASON_INVALID_EVENT: _ErrorReason.ValueType  # 29
+    """INVALID_ARGUMENT. A record of a topic is no `DocumentEvent`. Metadata: `field`, a path in the event or the part of the
+    record that is wrong.
+    """
     ERROR_REASON_CATALOG_UNAVAILABLE: _ErrorReason.ValueType  # 30
     """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_DEAD_LETTER_NOT_FOUND: _ErrorReason.ValueType  # 31
@@ -152,6 +156,10 @@ ERROR_REASON_PROMPT_NOT_FOUND: ErrorReason.ValueType  # 27
 """NOT_FOUND. The version of a prompt template does not exist, or there is no activation to roll back. Metadata: `prompt`."""
 ERROR_REASON_PROMPT_INVALID: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT. A prompt template cannot be used. Metadata: `field`, and `line`, counted from 1, or empty."""
+ERROR_REASON_INVALID_EVENT: ErrorReason.ValueType  # 29
+"""INVALID_ARGUMENT. A record of a topic is no `DocumentEvent`. Metadata: `field`, a path in the event or the part of the
+record that is wrong.
+"""
 ERROR_REASON_CATALOG_UNAVAILABLE: ErrorReason.ValueType  # 30
 """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_DEAD_LETTER_NOT_FOUND: ErrorReason.ValueType  # 31

@@ -16,11 +16,11 @@ from grpc import aio
 
 from ragstone_server.observe.logs import request_id
 from ragstone_server.spi.errors import DeadlineExceeded, Overloaded, RequestError, ShuttingDown
+from ragstone_server.transport.convert.validation import validate
 from ragstone_server.transport.grpc.decoding import Received, decoded, decoding, each_decoded
 from ragstone_server.transport.grpc.drain import Drain
 from ragstone_server.transport.grpc.settings import GrpcSettings
 from ragstone_server.transport.grpc.status import DETAILS_KEY, to_request_error, to_status
-from ragstone_server.transport.grpc.validation import validate
 
 logger = logging.getLogger(__name__)
 

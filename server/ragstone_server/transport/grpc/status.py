@@ -34,6 +34,7 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.DOCUMENT_PARSE_TIMEOUT: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.DOCUMENT_PARSE_CRASH: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.UPLOAD_INCOMPLETE: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.INVALID_EVENT: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.PROMPT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.PROMPT_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.DEAD_LETTER_NOT_FOUND: grpc.StatusCode.NOT_FOUND,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from ragstone.v1 import ingest_service_pb2
 from ragstone_server.spi.errors import DocumentTooLarge, InvalidRequest, RequestError, UploadIncomplete
+from ragstone_server.transport.convert.validation import validate
 from ragstone_server.transport.grpc.drain import Drain
 from ragstone_server.transport.grpc.holding import StreamHolding
-from ragstone_server.transport.grpc.validation import validate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
