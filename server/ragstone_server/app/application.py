@@ -7,6 +7,7 @@ from importlib.metadata import version as distribution_version
 
 from ragstone_server.app.checking import check
 from ragstone_server.app.configuration import Configuration
+from ragstone_server.app.consuming import open_kafka
 from ragstone_server.app.data_directory import locked
 from ragstone_server.app.instruments import instruments_of
 from ragstone_server.app.routes import open_routes
@@ -97,10 +98,12 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
         packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
+        ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
+        await open_kafka(configuration, catalog, indexes, ingest, host, stack)
         yield Backend(
             catalog=catalog,
             indexes=indexes,
-            ingest=IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk),
+            ingest=ingest,
             retrieve=retrieve,
             answer=AnswerQuestion(
                 catalog,

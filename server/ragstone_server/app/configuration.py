@@ -24,6 +24,7 @@ from ragstone_server.routing.settings import RouteSettings
 from ragstone_server.spi.kinds import GENERATOR, KINDS
 from ragstone_server.spi.provider import Settings
 from ragstone_server.transport.grpc.settings import GrpcSettings
+from ragstone_server.transport.kafka.settings import KafkaSettings
 from ragstone_server.wrappers.policy import StagePolicy
 
 DEFAULT_PROVIDERS: Mapping[str, str] = {
@@ -42,6 +43,8 @@ DEFAULT_PROVIDERS: Mapping[str, str] = {
     "catalog": "sqlite",
 }
 
+KAFKA = "kafka"
+"""Section of the consumer, which is there where it is written."""
 ROUTES = "routes"
 """Section of the routes, and the generator that stands for them."""
 UNSELECTED = Selection(use="", config={})
@@ -72,6 +75,8 @@ class Configuration:
     prompt: PromptSettings
     indexing: IndexingSettings
     telemetry: TelemetrySettings
+    kafka: KafkaSettings | None
+    """None: nothing is read from Kafka."""
     selections: Mapping[str, Selection]
     """By kind."""
     policies: Mapping[str, StagePolicy]
@@ -95,7 +100,7 @@ def parse_configuration(tree: Tree) -> Configuration:
     problems: list[Problem] = []
     kinds = {kind.name for kind in KINDS}
     for section, values in tree.items():
-        if section not in kinds and section not in SECTIONS and section != ROUTES:
+        if section not in kinds and section not in {*SECTIONS, KAFKA, ROUTES}:
             problems.append(Problem(where=section, what="unknown section"))
         elif not isinstance(values, dict):
             what = "a list" if isinstance(values, list) else "a value"
@@ -104,7 +109,8 @@ def parse_configuration(tree: Tree) -> Configuration:
         raise ConfigurationInvalid(*problems)
 
     parsed: dict[str, Any] = {}
-    for section, model in SECTIONS.items():
+    models: dict[str, type[Settings]] = {**SECTIONS, KAFKA: KafkaSettings} if KAFKA in tree else dict(SECTIONS)
+    for section, model in models.items():
         try:
             parsed[section] = validated(model, tree.get(section, {}), section)
         except ConfigurationInvalid as error:
@@ -125,7 +131,7 @@ def parse_configuration(tree: Tree) -> Configuration:
     routes = _routes(tree.get(ROUTES, {}), selections, problems)
     if problems:
         raise ConfigurationInvalid(*problems)
-    return Configuration(**parsed, selections=selections, policies=policies, routes=routes)
+    return Configuration(**{KAFKA: None, **parsed}, selections=selections, policies=policies, routes=routes)
 
 
 def _routes(

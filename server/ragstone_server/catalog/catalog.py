@@ -18,7 +18,7 @@ from ragstone_server.spi.catalog_store import (
     StoredPassage,
 )
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import InvalidWatermark
+from ragstone_server.spi.errors import CollectionNotFound, InvalidWatermark
 from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import PassageKey, Position
 from ragstone_server.spi.sources import SourceMove
@@ -140,6 +140,15 @@ class Catalog:
             for key, passage in stored.items()
             if (passage.superseded is None or passage.superseded > as_of) and visibility.allows(passage.attributes)
         }
+
+    async def view_lag(self, name: CollectionName) -> int:
+        """Changes that the slowest view of the collection has not made durable; 0 where it has no view, or is gone."""
+        try:
+            collection = await self.store.collection(name)
+        except CollectionNotFound:
+            return 0
+        followers = await self.store.followers(collection.key)
+        return max(0, collection.head - min(followers.values(), default=collection.head))
 
     def check_generation(self, collection: CollectionRecord, generation: Generation) -> None:
         """Refuse to mix vectors or passages of two kinds. Raises `GenerationMismatch`."""

@@ -14,6 +14,8 @@ from ragstone_server.pipelines.document_events import (
     UpsertEvent,
 )
 from ragstone_server.pipelines.ingest import IngestDocument, version_in
+from ragstone_server.spi.names import CollectionName
+from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import SourceMove
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -28,6 +30,8 @@ class ApplyEvents:
         self._indexes = indexes
         self._ingest = ingest
         self._fetch = fetch
+        self._written: dict[CollectionKey, CollectionName] = {}
+        """Collections that views are to catch up with."""
 
     async def prepare(self, event: DocumentChange) -> Write:
         """Do everything but the transaction. Raises a `RequestError` that says what is wrong with the event."""
@@ -50,8 +54,19 @@ class ApplyEvents:
         outcomes = await self._catalog.apply(move, steps, letter_of)
         written = {step.collection.key: step.collection for step in steps if isinstance(step, Write)}
         for collection in written.values():
+            self._written[collection.key] = collection.name
             self._indexes.nudge(collection)
         return outcomes
+
+    async def view_lag(self) -> int:
+        """Changes that the slowest view of those collections is behind that were written to of late."""
+        most = 0
+        for key, name in list(self._written.items()):
+            lag = await self._catalog.view_lag(name)
+            most = max(most, lag)
+            if not lag:
+                self._written.pop(key, None)
+        return most
 
     async def __call__(self, event: DocumentChange) -> WriteReceipt:
         """Apply one event by itself, outside of its source."""

@@ -1,0 +1,37 @@
+"""Documents from Kafka, where it is configured."""
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from ragstone_server.app.configuration import Configuration
+from ragstone_server.catalog.catalog import Catalog
+from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.pipelines.apply_events import ApplyEvents
+from ragstone_server.pipelines.ingest import IngestDocument
+from ragstone_server.spi.host import Host
+
+if TYPE_CHECKING:
+    from ragstone_server.transport.kafka.reading import Reading
+
+
+async def open_kafka(
+    configuration: Configuration,
+    catalog: Catalog,
+    indexes: Indexes,
+    ingest: IngestDocument,
+    host: Host,
+    stack: AsyncExitStack,
+) -> "Reading | None":
+    """Begin to read; closed with the stack. None where nothing is to be read."""
+    settings = configuration.kafka
+    if settings is None:
+        return None
+    # Its client takes a while to import, and most have no Kafka.
+    from ragstone_server.transport.kafka.reading import reading
+    from ragstone_server.transport.kafka.references import References
+
+    references = References(settings.references, configuration.ingest.max_document_bytes, host.bulk)
+    events = ApplyEvents(catalog, indexes, ingest, references)
+    return await stack.enter_async_context(
+        reading(settings, events, catalog.store.sources, host.clock, events.view_lag)
+    )
