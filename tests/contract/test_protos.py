@@ -245,7 +245,7 @@ def test_the_client_depends_on_three_distributions() -> None:
 
 def test_importing_the_client_brings_nothing_else() -> None:
     program = (
-        "import sys; before = set(sys.modules); import ragstone, ragstone.protojson; from ragstone.v1 import "
+        "import sys; before = set(sys.modules); import ragstone, ragstone.events, ragstone.protojson; from ragstone.v1 import "
         "admin_service_pb2_grpc, error_reason_pb2; "
         "print(' '.join({m.partition('.')[0] for m in set(sys.modules) - before}))"
     )
