@@ -1,4 +1,4 @@
-"""Collections, plugins and the state of the server: the messages of the contract, with typed errors."""
+"""Collections, prompts, dead letters, plugins and the state of the server: the messages of the contract, with typed errors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from ragstone.channel import deadline
+from ragstone.dead_letters import DeadLetters
 from ragstone.errors import from_rpc
 from ragstone.prompts import Prompts
 from ragstone.requests import collection_name
@@ -29,6 +30,8 @@ class Admin:
         self._session = session
         self.prompts = Prompts(stub, self._call)
         """Prompt templates of the collections."""
+        self.dead_letters = DeadLetters(stub, self._call)
+        """Events that could not be applied."""
 
     def create_collection(self, collection: str, **settings: Any) -> admin_service_pb2.Collection:
         """Create a collection; settings are fields of `Collection`."""

@@ -13,6 +13,7 @@ _SECONDS = {
     "DeleteDocument": 60.0,
     "GetDocument": 30.0,
     "ListDocuments": 60.0,
+    "ReplayDeadLetter": 900.0,
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
@@ -27,12 +28,15 @@ _REPEATABLE = {
         "ActivatePrompt",
         "DiffPrompts",
         "ListPromptActivations",
+        "ListDeadLetters",
+        "GetDeadLetter",
         "ListPlugins",
         "GetStatus",
     ),
 }
 """Methods whose second answer is the first. Creations and deletions are not among them: sent again after an answer was lost,
-they would fail with `AlreadyExists` or `NotFound` although they were done. A rollback would undo one activation more.
+they would fail with `AlreadyExists` or `NotFound` although they were done; so would replays. A rollback would undo one
+activation more.
 `Query` is repeated in `repeating`."""
 PAUSES_S = (0.1, 0.25, 0.625)
 """Between attempts, in seconds, and roughly: gRPC and we spread them."""

@@ -10,6 +10,7 @@ from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.consuming import open_kafka
 from ragstone_server.app.data_directory import locked
 from ragstone_server.app.instruments import instruments_of
+from ragstone_server.app.replaying import replay_by_source
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.stages import (
     Governor,
@@ -119,6 +120,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             routes=routes,
             clock=clock,
             data_dir=data_dir,
+            # A reader of sources comes in here, by the beginning of the names that it gives them.
+            replay=replay_by_source({}),
         )
 
 

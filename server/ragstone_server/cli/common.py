@@ -10,6 +10,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 import click
 
 from ragstone import Client, RagstoneError, Unavailable
+from ragstone_server.cli.texts import printable
 from ragstone_server.spi.errors import RagstoneError as ServerError
 
 ResultT = TypeVar("ResultT")
@@ -79,10 +80,12 @@ def print_table(rows: list[dict[str, Any]], columns: list[str]) -> None:
     """Rows for people."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(str(row.get(column, "")) for column in columns))
+        # As texts: what stands in brackets is no markup.
+        table.add_row(*(Text(printable(str(row.get(column, "")), keep="")) for column in columns))
     Console(soft_wrap=not sys.stdout.isatty()).print(table)

@@ -7,7 +7,8 @@ import click
 from ragstone import Client, DeadlineExceeded, Unavailable
 from ragstone.protojson import to_dict
 from ragstone.v1 import admin_service_pb2
-from ragstone_server.cli.common import connected, fail, json_option, print_json, server_option
+from ragstone_server.cli.common import connected, fail, json_option, print_json, print_table, server_option
+from ragstone_server.cli.texts import short_time
 
 PAUSE_S = 0.1
 
@@ -31,6 +32,23 @@ def status_command(wait: float, server: str, as_json: bool) -> None:
         click.echo(f"  {view.collection.rpartition('/')[2]} {view.view}: {state}")
     for each in status.deployments:
         click.echo(f"  {each.route} {each.deployment}: {_health(each)}")
+    if status.sources:
+        print_table([_source(each) for each in status.sources], ["source", "state", "lag", "applied until", "detail"])
+    if status.dead_letter_count:
+        click.echo(f"{status.dead_letter_count} dead letters; `ragstone admin dead-letters list` shows them")
+    else:
+        click.echo("no dead letters")
+
+
+def _source(source: admin_service_pb2.SourceStatus) -> dict[str, object]:
+    state = admin_service_pb2.SourceState.Name(source.state)
+    return {
+        "source": source.name,
+        "state": state.removeprefix("SOURCE_STATE_").lower(),
+        "lag": source.lag if source.HasField("lag") else "",
+        "applied until": short_time(source.applied_until) if source.HasField("applied_until") else "",
+        "detail": source.detail,
+    }
 
 
 def _health(deployment: admin_service_pb2.DeploymentStatus) -> str:

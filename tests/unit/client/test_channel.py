@@ -83,6 +83,8 @@ def test_it_is_decided_for_every_method_whether_it_may_be_sent_twice() -> None:
         "DeleteCollection",
         "CreatePrompt",
         "RollBackPrompt",
+        "ReplayDeadLetter",
+        "DiscardDeadLetter",
     }
     methods = {
         (service.full_name, method.name)

@@ -18,3 +18,12 @@ def after_token(token: str) -> str:
     except (binascii.Error, UnicodeError) as error:
         what = "is none of ours; send `next_page_token` as a reply gave it"
         raise InvalidRequest.of_field("page_token", what) from error
+
+
+def number_after(token: str) -> int | None:
+    """The number at which a page ended, of a list in the order of numbers; None for the first page. Raises `InvalidRequest`."""
+    text = after_token(token)
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 16):
+        what = "is of another list; send `next_page_token` as a reply of this one gave it"
+        raise InvalidRequest.of_field("page_token", what)
+    return int(text) if text else None

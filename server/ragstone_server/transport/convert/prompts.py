@@ -1,7 +1,6 @@
 """Prompt templates, both ways."""
 
 from ragstone.v1 import admin_service_pb2
-from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.prompts import (
     ActivationKind,
@@ -12,7 +11,6 @@ from ragstone_server.spi.prompts import (
     PromptVersion,
 )
 from ragstone_server.transport.convert.metadata import timestamp
-from ragstone_server.transport.convert.paging import after_token
 
 _KINDS = {
     ActivationKind.ACTIVATED: admin_service_pb2.PROMPT_ACTIVATION_KIND_ACTIVATED,
@@ -46,12 +44,3 @@ def activation_to(collection: CollectionName, activation: PromptActivation) -> a
         author=activation.author,
         time=timestamp(activation.at),
     )
-
-
-def number_after(token: str) -> int | None:
-    """The number at which a page ended; None for the first page. Raises `InvalidRequest`."""
-    text = after_token(token)
-    if text and not (text.isascii() and text.isdecimal() and len(text) < 16):
-        what = "is of another list; send `next_page_token` as a reply of this one gave it"
-        raise InvalidRequest.of_field("page_token", what)
-    return int(text) if text else None

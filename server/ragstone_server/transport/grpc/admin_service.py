@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import aio
 
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
+from ragstone_server.pipelines.dead_letters import DeadLetters
 from ragstone_server.spi.catalog_store import CollectionRecord, every_collection
 from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.kinds import KINDS
@@ -15,21 +16,26 @@ from ragstone_server.spi.names import CollectionName, parse_tenant
 from ragstone_server.transport.convert.deployments import deployment_to
 from ragstone_server.transport.convert.documents import collection_to, settings_from
 from ragstone_server.transport.convert.paging import after_token, next_token
+from ragstone_server.transport.convert.sources import source_to
 from ragstone_server.transport.grpc.backend import Backend
+from ragstone_server.transport.grpc.dead_letter_methods import DeadLetterMethods
 from ragstone_server.transport.grpc.prompt_methods import PromptMethods
+from ragstone_server.transport.grpc.settings import GrpcSettings
 
 Context = aio.ServicerContext[Any, Any]
 PAGE = 100
 CHANGEABLE = ("description", "default_readers")
 
 
-class AdminServicer(PromptMethods, admin_service_pb2_grpc.AdminServiceServicer):
-    """Collections, prompt templates, plugins and the state of the server."""
+class AdminServicer(PromptMethods, DeadLetterMethods, admin_service_pb2_grpc.AdminServiceServicer):
+    """Collections, prompt templates, dead letters, plugins and the state of the server."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, settings: GrpcSettings) -> None:
         self._backend = backend
         self._store = backend.catalog.store
         self._prompts = backend.catalog.prompts
+        self._letters = DeadLetters(backend.catalog.store.sources, backend.replay)
+        self._most_message_bytes = settings.max_message_bytes
         self._began = backend.clock.monotonic()
 
     async def CreateCollection(  # noqa: N802 - the contract's name
@@ -128,6 +134,8 @@ class AdminServicer(PromptMethods, admin_service_pb2_grpc.AdminServiceServicer):
             uptime=uptime,
             documents_in_flight=self._backend.ingest.admission.documents,
             deployments=[deployment_to(each.health()) for each in self._backend.routes.deployments()],
+            sources=[source_to(each) for each in self._backend.source_status()],
+            dead_letter_count=await self._store.sources.dead_letter_count(),
         )
         async for record in every_collection(self._store):
             response.collection_count += 1

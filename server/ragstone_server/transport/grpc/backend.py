@@ -1,10 +1,12 @@
 """What the servicers call."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.pipelines.dead_letters import Replay
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.query import AnswerQuestion
@@ -12,6 +14,12 @@ from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.route import Routes
 from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.sources import SourceStatus
+
+
+def no_sources() -> Sequence[SourceStatus]:
+    """What a server says that reads no source of documents."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +36,7 @@ class Backend:
     routes: Routes
     clock: Clock
     data_dir: Path
+    replay: Replay
+    """Applies the event of a dead letter again."""
+    source_status: Callable[[], Sequence[SourceStatus]] = no_sources
+    """How the sources do that this process reads at present."""

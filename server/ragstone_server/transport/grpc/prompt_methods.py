@@ -8,8 +8,8 @@ from ragstone.v1 import admin_service_pb2
 from ragstone_server.catalog.prompts import Prompts
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.prompts import BUILT_IN, PromptName, PromptVersion
-from ragstone_server.transport.convert.paging import next_token
-from ragstone_server.transport.convert.prompts import activation_to, draft_from, number_after, prompt_to
+from ragstone_server.transport.convert.paging import next_token, number_after
+from ragstone_server.transport.convert.prompts import activation_to, draft_from, prompt_to
 from ragstone_server.transport.grpc.identity import DEVELOPER
 
 Context = aio.ServicerContext[Any, Any]

@@ -68,7 +68,7 @@ async def listening(
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
         IngestServicer(backend, settings, drain, max_document_bytes), server
     )
-    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(backend), server)
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(backend, settings), server)
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

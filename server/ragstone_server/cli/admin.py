@@ -1,0 +1,14 @@
+"""`ragstone admin`."""
+
+import click
+
+from ragstone_server.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "dead-letters": "ragstone_server.cli.dead_letters",
+}
+
+
+@click.group("admin", cls=LazyGroup, modules=COMMANDS)
+def admin_command() -> None:
+    """What operators do."""
