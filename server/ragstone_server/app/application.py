@@ -7,11 +7,12 @@ from importlib.metadata import version as distribution_version
 
 from ragstone_server.app.checking import check
 from ragstone_server.app.configuration import Configuration
-from ragstone_server.app.consuming import open_kafka
+from ragstone_server.app.consuming import make_events, open_kafka
 from ragstone_server.app.data_directory import locked
 from ragstone_server.app.instruments import instruments_of
-from ragstone_server.app.replaying import replay_by_source
+from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
+from ragstone_server.app.source_instruments import source_instruments
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
@@ -47,7 +48,7 @@ from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionAlreadyExists
 from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
-from ragstone_server.transport.grpc.backend import Backend
+from ragstone_server.transport.grpc.backend import Backend, no_sources
 
 DEFAULT_SETTINGS = CollectionSettings(
     description="The collection that exists from the start.",
@@ -92,15 +93,18 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
         )
         stack.push_async_callback(catalog.drain)
-        await stack.enter_async_context(
-            exporting(configuration.telemetry, distribution_version("ragstone-server"), instruments_of(routes))
-        )
         generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
         packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
         ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
-        await open_kafka(configuration, catalog, indexes, ingest, host, stack)
+        events = make_events(configuration, catalog, indexes, ingest, host)
+        read = await open_kafka(configuration, events, catalog, host, stack)
+        instruments = instruments_of(routes)
+        if read is not None:
+            instruments += source_instruments(read.status, read.events)
+        version = distribution_version("ragstone-server")
+        await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
             catalog=catalog,
             indexes=indexes,
@@ -121,7 +125,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             clock=clock,
             data_dir=data_dir,
             # A reader of sources comes in here, by the beginning of the names that it gives them.
-            replay=replay_by_source({}),
+            replay=replaying(catalog, events),
+            source_status=read.status if read is not None else no_sources,
         )
 
 

@@ -9,18 +9,23 @@ from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.pipelines.apply_events import ApplyEvents
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.spi.host import Host
+from ragstone_server.transport.kafka.references import References
 
 if TYPE_CHECKING:
     from ragstone_server.transport.kafka.reading import Reading
 
 
+def make_events(
+    configuration: Configuration, catalog: Catalog, indexes: Indexes, ingest: IngestDocument, host: Host
+) -> ApplyEvents:
+    """What applies events; what they refer to is fetched where the settings allow it."""
+    allowed = configuration.kafka.references if configuration.kafka is not None else ()
+    references = References(allowed, configuration.ingest.max_document_bytes, host.bulk)
+    return ApplyEvents(catalog, indexes, ingest, references)
+
+
 async def open_kafka(
-    configuration: Configuration,
-    catalog: Catalog,
-    indexes: Indexes,
-    ingest: IngestDocument,
-    host: Host,
-    stack: AsyncExitStack,
+    configuration: Configuration, events: ApplyEvents, catalog: Catalog, host: Host, stack: AsyncExitStack
 ) -> "Reading | None":
     """Begin to read; closed with the stack. None where nothing is to be read."""
     settings = configuration.kafka
@@ -28,10 +33,7 @@ async def open_kafka(
         return None
     # Its client takes a while to import, and most have no Kafka.
     from ragstone_server.transport.kafka.reading import reading
-    from ragstone_server.transport.kafka.references import References
 
-    references = References(settings.references, configuration.ingest.max_document_bytes, host.bulk)
-    events = ApplyEvents(catalog, indexes, ingest, references)
     return await stack.enter_async_context(
         reading(settings, events, catalog.store.sources, host.clock, events.view_lag)
     )

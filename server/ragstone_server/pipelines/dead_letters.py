@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from weakref import WeakValueDictionary
 
-from ragstone_server.catalog.catalog import WriteReceipt
+from ragstone_server.catalog.writes import WriteReceipt
 from ragstone_server.spi.errors import DeadLetterNotFound
 from ragstone_server.spi.source_store import SourceStore
 from ragstone_server.spi.sources import DeadLetter, DeadLetterId, DeadLetterSummary

@@ -1,8 +1,8 @@
 """Everything that reads from Kafka, open as long as its context."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from aiokafka import TopicPartition
 
@@ -18,7 +18,7 @@ from ragstone_server.transport.kafka.consumer import Consumer
 from ragstone_server.transport.kafka.flow import Flow
 from ragstone_server.transport.kafka.lag import holding_up
 from ragstone_server.transport.kafka.letters import Letters
-from ragstone_server.transport.kafka.partition import Counts, Partition
+from ragstone_server.transport.kafka.partition import Partition
 from ragstone_server.transport.kafka.settings import KafkaSettings
 from ragstone_server.transport.kafka.working_out import WorkOut
 
@@ -43,9 +43,9 @@ class Reading:
             return [SourceStatus(name=name, state=state, detail=detail)]
         return [self._status(place, partition) for place, partition in sorted(held.items())]
 
-    def counts(self) -> dict[SourceName, Counts]:
-        """What became of the events of each partition."""
-        return {partition.source: partition.counts for partition in self.consumer.partitions.values()}
+    def events(self) -> Mapping[SourceName, Mapping[str, int]]:
+        """How many events of each partition there were, by what became of them."""
+        return {partition.source: asdict(partition.counts) for partition in self.consumer.partitions.values()}
 
     def _status(self, place: TopicPartition, partition: Partition) -> SourceStatus:
         state, detail = SourceState.RUNNING, ""
