@@ -35,8 +35,8 @@ _TRIM = """
     UPDATE collection SET trimmed = greatest(trimmed, least(%(upto)s, head)) WHERE key = %(key)s
 """
 _FOLLOW = """
-    INSERT INTO follower SELECT key, %s, %s FROM collection WHERE key = %s
-    ON CONFLICT (collection, view) DO UPDATE SET durable = excluded.durable
+    INSERT INTO follower SELECT key, %s, %s, %s FROM collection WHERE key = %s
+    ON CONFLICT (collection, view) DO UPDATE SET durable = excluded.durable, seen = excluded.seen
 """
 
 
@@ -94,6 +94,6 @@ async def retire(database: Database, key: CollectionKey, upto: Position, keep_af
     return retired
 
 
-async def put_follower(database: Database, key: CollectionKey, view: str, durable: Position) -> None:
+async def put_follower(database: Database, key: CollectionKey, view: str, durable: Position, now: int) -> None:
     """As `CatalogStore.put_follower`; nothing where the collection was deleted under the follower."""
-    await database.write(_FOLLOW, (view, durable, key))
+    await database.write(_FOLLOW, (view, durable, now, key))

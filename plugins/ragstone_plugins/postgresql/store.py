@@ -19,8 +19,9 @@ from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_plugins.postgresql.sources import PostgresqlSourceStore
 from ragstone_plugins.postgresql.transaction import PostgresqlTransaction
-from ragstone_server.spi.catalog_rows import to_micros
+from ragstone_server.spi.catalog_rows import collection_head, to_micros
 from ragstone_server.spi.catalog_store import (
+    CollectionHead,
     CollectionRecord,
     CollectionSettings,
     DocumentRecord,
@@ -45,6 +46,7 @@ class PostgresqlCatalogStore:
 
     def __init__(self, database: Database, epoch: str, fence_key: bytes) -> None:
         self.epoch = epoch
+        self.shared = True
         self.prompts = PostgresqlPromptStore(database)
         self.sources = PostgresqlSourceStore(database, fence_key)
         self._database = database
@@ -73,6 +75,11 @@ class PostgresqlCatalogStore:
     async def collections(self, tenant: TenantId | None, after: str, limit: int, /) -> tuple[CollectionRecord, ...]:
         """A page of collections."""
         return await reading.collections(self._database, tenant, after, limit)
+
+    async def heads(self) -> tuple[CollectionHead, ...]:
+        """Of the collections that have changed."""
+        rows = await self._database.read("SELECT key, name, head FROM collection WHERE head > 0")
+        return tuple(collection_head(row) for row in rows)
 
     async def update_collection(
         self, key: CollectionKey, settings: CollectionSettings, now: datetime, /
@@ -134,9 +141,15 @@ class PostgresqlCatalogStore:
         """Delete superseded contents and the beginning of the log."""
         return await administering.retire(self._database, collection, upto, keep_after)
 
-    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, /) -> None:
+    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, now: datetime, /) -> None:
         """Note how far a view has come."""
-        await administering.put_follower(self._database, collection, view, durable)
+        await administering.put_follower(self._database, collection, view, durable, to_micros(now))
+
+    async def drop_followers(self, collection: CollectionKey, before: datetime, /) -> None:
+        """Forget views that are gone."""
+        await self._database.write(
+            "DELETE FROM follower WHERE collection = %s AND seen < %s", (collection, to_micros(before))
+        )
 
     async def followers(self, collection: CollectionKey, /) -> Mapping[str, Position]:
         """Views with their durable positions."""

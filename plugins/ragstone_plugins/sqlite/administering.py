@@ -71,10 +71,15 @@ def trim(connection: sqlite3.Connection, key: CollectionKey, upto: Position) -> 
     connection.execute("UPDATE collection SET trimmed = max(trimmed, min(?, head)) WHERE key = ?", (upto, key))
 
 
-def put_follower(connection: sqlite3.Connection, key: CollectionKey, view: str, durable: Position) -> None:
+def put_follower(connection: sqlite3.Connection, key: CollectionKey, view: str, durable: Position, now: int) -> None:
     """As `CatalogStore.put_follower`; nothing where the collection was deleted under the follower."""
     connection.execute(
-        "INSERT INTO follower SELECT key, ?2, ?3 FROM collection WHERE key = ?1 "
-        "ON CONFLICT DO UPDATE SET durable = excluded.durable",
-        (key, view, durable),
+        "INSERT INTO follower SELECT key, ?2, ?3, ?4 FROM collection WHERE key = ?1 "
+        "ON CONFLICT DO UPDATE SET durable = excluded.durable, seen = excluded.seen",
+        (key, view, durable, now),
     )
+
+
+def drop_followers(connection: sqlite3.Connection, key: CollectionKey, before: int) -> None:
+    """As `CatalogStore.drop_followers`."""
+    connection.execute("DELETE FROM follower WHERE collection = ? AND seen < ?", (key, before))

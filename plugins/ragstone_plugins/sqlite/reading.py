@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_plugins.sqlite.many import groups, marks
-from ragstone_server.spi.catalog_rows import collection_record, document_record, from_blob
-from ragstone_server.spi.catalog_store import CollectionRecord, DocumentRecord
+from ragstone_server.spi.catalog_rows import collection_head, collection_record, document_record, from_blob
+from ragstone_server.spi.catalog_store import CollectionHead, CollectionRecord, DocumentRecord
 from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, Position
@@ -47,6 +47,12 @@ def collections(
         (after, limit) if tenant is None else (after, limit, tenant),
     )
     return tuple(collection_record(row) for row in rows)
+
+
+def heads(connection: sqlite3.Connection) -> tuple[CollectionHead, ...]:
+    """Of the collections that have changed."""
+    rows = connection.execute("SELECT key, name, head FROM collection WHERE head > 0")
+    return tuple(collection_head(row) for row in rows)
 
 
 def document(connection: sqlite3.Connection, key: CollectionKey, name: DocumentId) -> DocumentRecord | None:

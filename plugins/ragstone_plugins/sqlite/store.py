@@ -20,6 +20,7 @@ from ragstone_plugins.sqlite.transaction import SqliteTransaction
 from ragstone_plugins.sqlite.writer import Writer, open_writer
 from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import (
+    CollectionHead,
     CollectionRecord,
     CollectionSettings,
     DocumentRecord,
@@ -39,6 +40,7 @@ class SqliteCatalogStore:
 
     def __init__(self, writer: Writer, readers: Readers, host: Host, epoch: str, fences: Fences) -> None:
         self.epoch = epoch
+        self.shared = False  # another process that opens the file would have the data directory's lock
         self.prompts = SqlitePromptStore(writer, readers, host.interactive)
         self.sources = SqliteSourceStore(writer, readers, host.interactive, fences)
         self._writer = writer
@@ -67,6 +69,10 @@ class SqliteCatalogStore:
     async def collections(self, tenant: TenantId | None, after: str, limit: int, /) -> tuple[CollectionRecord, ...]:
         """A page of collections."""
         return await self._readers.run(self._interactive, reading.collections, tenant, after, limit)
+
+    async def heads(self) -> tuple[CollectionHead, ...]:
+        """Of the collections that have changed."""
+        return await self._readers.run(self._bulk, reading.heads)
 
     async def update_collection(
         self, key: CollectionKey, settings: CollectionSettings, now: datetime, /
@@ -138,9 +144,13 @@ class SqliteCatalogStore:
         await self._writer.erase_log()
         return retired
 
-    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, /) -> None:
+    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, now: datetime, /) -> None:
         """Note how far a view has come."""
-        await self._writer.write(administering.put_follower, collection, view, durable)
+        await self._writer.write(administering.put_follower, collection, view, durable, to_micros(now))
+
+    async def drop_followers(self, collection: CollectionKey, before: datetime, /) -> None:
+        """Forget views that are gone."""
+        await self._writer.write(administering.drop_followers, collection, to_micros(before))
 
     async def followers(self, collection: CollectionKey, /) -> Mapping[str, Position]:
         """Views with their durable positions."""

@@ -8,10 +8,11 @@ from importlib.metadata import version as distribution_version
 from ragstone_server.app.checking import check
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.consuming import make_events, open_kafka
-from ragstone_server.app.data_directory import locked
+from ragstone_server.app.data_directory import instance_of, locked
 from ragstone_server.app.instruments import instruments_of
 from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
+from ragstone_server.app.settings import Role
 from ragstone_server.app.source_instruments import source_instruments
 from ragstone_server.app.stages import (
     Governor,
@@ -90,7 +91,15 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         dice = random.Random()  # noqa: S311 - weights and jitter, no secrets
         generate = Generate(routes, await open_router(governor), clock, dice, host.interactive)
         indexes = await stack.enter_async_context(
-            Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
+            Indexes(
+                kinds,
+                store,
+                data_dir / "views",
+                configuration.indexing,
+                clock,
+                instance_of(data_dir),
+                following=Role.QUERY in settings.roles,
+            ).running()
         )
         stack.push_async_callback(catalog.drain)
         generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from ragstone_server.app.configuration import Configuration
+from ragstone_server.app.settings import Role
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.pipelines.apply_events import ApplyEvents
@@ -29,7 +30,7 @@ async def open_kafka(
 ) -> "Reading | None":
     """Begin to read; closed with the stack. None where nothing is to be read."""
     settings = configuration.kafka
-    if settings is None:
+    if settings is None or Role.CONSUME not in configuration.server.roles:
         return None
     # Its client takes a while to import, and most have no Kafka.
     from ragstone_server.transport.kafka.reading import reading

@@ -1,11 +1,13 @@
-"""One server a data directory."""
+"""One server a data directory, which has a name."""
 
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ragstone_server.spi.durable_files import replace_file
 from ragstone_server.spi.errors import StartError
 
 
@@ -35,3 +37,16 @@ def locked(directory: Path) -> Iterator[Path]:
         yield directory
     finally:
         os.close(descriptor)
+
+
+def instance_of(directory: Path) -> str:
+    """The name of what is kept there, made once: it tells the views of several servers apart. Raises `StartError`."""
+    path = directory / "instance"
+    try:
+        if path.exists() and (known := path.read_text("ascii").strip()):
+            return known
+        name = uuid.uuid4().hex[:12]
+        replace_file(path, f"{name}\n".encode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"server.data_dir: {path} cannot be read or written ({error})") from error
+    return name

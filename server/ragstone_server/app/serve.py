@@ -8,8 +8,9 @@ from typing import TextIO
 from ragstone_server.app.application import application
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.listening import checked_address
+from ragstone_server.app.settings import Role
 from ragstone_server.observe.logs import configure
-from ragstone_server.transport.grpc.server import listening
+from ragstone_server.transport.grpc.server import INGEST_SERVICE, QUERY_SERVICE, listening
 
 
 async def serve(configuration: Configuration, out: TextIO = sys.stdout) -> None:
@@ -28,7 +29,14 @@ async def serve(configuration: Configuration, out: TextIO = sys.stdout) -> None:
             address,
             max_document_bytes=configuration.ingest.max_document_bytes,
             drain_s=configuration.server.drain_seconds,
+            without=services_without(configuration.server.roles),
         ) as server,
     ):
         print(f"listening on {server.address}", file=out, flush=True)
         await stopped.wait()
+
+
+def services_without(roles: frozenset[Role]) -> frozenset[str]:
+    """Services that a process of these roles does not offer."""
+    by_role = {Role.QUERY: QUERY_SERVICE, Role.INGEST: INGEST_SERVICE}
+    return frozenset(service for role, service in by_role.items() if role not in roles)

@@ -1,12 +1,26 @@
 """Settings of the process."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
 
 from ragstone_server.observe.logs import LogFormat
 from ragstone_server.spi.provider import Settings
+
+
+class Role(StrEnum):
+    """What a process does; several may share a catalog, and scale by their number."""
+
+    QUERY = "query"
+    """Answers questions, over views of its own."""
+    INGEST = "ingest"
+    """Takes documents by RPC."""
+    CONSUME = "consume"
+    """Takes documents from Kafka, where that is configured."""
+    INDEX = "index"
+    """Keeps indexes that are shared in step, where there are some."""
 
 
 def default_data_dir() -> Path:
@@ -27,6 +41,11 @@ class ServerSettings(Settings):
     listen: str = Field(
         default="127.0.0.1:50051",
         description="HOST:PORT to listen on; port 0 picks a free one. Loopback addresses only.",
+    )
+    roles: frozenset[Role] = Field(
+        default=frozenset(Role),
+        min_length=1,
+        description="What this process does: `query`, `ingest`, `consume`, `index`. AdminService is always there.",
     )
     data_dir: Path = Field(default_factory=default_data_dir, description="Where everything is kept that must survive.")
     models_dir: Path = Field(default_factory=default_models_dir, description="Where model directories lie.")

@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragstone_server.indexing.follower import Follower
+from ragstone_server.indexing.follower import Follower, noted_as
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.indexing.together import together
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
+from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.lexical_index import LexicalIndex
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 VECTORS = "vectors"
 WORDS = "words"
+VIEWS = (VECTORS, WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,14 @@ class CollectionIndex:
 
 @asynccontextmanager
 async def collection_index(
-    collection: CollectionRecord, kinds: IndexKinds, store: CatalogStore, directory: Path, settings: IndexingSettings
+    collection: CollectionRecord,
+    kinds: IndexKinds,
+    store: CatalogStore,
+    directory: Path,
+    settings: IndexingSettings,
+    *,
+    clock: Clock,
+    instance: str,
 ) -> AsyncIterator[CollectionIndex]:
     """Open the views of a collection and follow its log until the context is left."""
     assert collection.generation is not None
@@ -82,8 +91,18 @@ async def collection_index(
         seen = await store.followers(collection.key)
 
         def follower(name: str, view: View, *, texts: bool, vectors: str | None) -> Follower:
-            had = seen.get(name, NO_POSITION)
-            return Follower(name, view, store, collection.key, settings, texts=texts, vectors=vectors, had=had)
+            return Follower(
+                name,
+                view,
+                store,
+                collection.key,
+                settings,
+                texts=texts,
+                vectors=vectors,
+                clock=clock,
+                instance=instance,
+                had=seen.get(noted_as(name, instance), NO_POSITION),
+            )
 
         followers = {
             VECTORS: follower(VECTORS, vectors, texts=False, vectors=collection.generation.embedder),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, LogTrimmed
+from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, Position
 from ragstone_server.spi.views import View
 
@@ -30,13 +31,19 @@ class Follower:
         *,
         texts: bool,
         vectors: str | None,
+        clock: Clock,
+        instance: str = "",
         had: Position = NO_POSITION,
     ) -> None:
         """`texts` and `vectors` (the embedder's fingerprint) say what the view needs of a passage.
 
-        `had` is how far the view was on disk when it was last seen: one that is behind that has lost something.
+        `instance` tells the views of several processes apart. `had` is how far the view was on disk when it was last seen:
+        one that is behind that has lost something.
         """
         self.name = name
+        self._noted_as = noted_as(name, instance)
+        self._clock = clock
+        self._noted_at = 0.0
         self.failure: str | None = None
         """Why it does not follow at present."""
         self._view = view
@@ -112,7 +119,7 @@ class Follower:
 
     async def _rest(self) -> None:
         """Wait for a nudge, then let more changes gather, unless someone waits for them."""
-        await _wait(self._nudged, self._settings.poll_seconds)
+        await _wait(self._nudged, self._settings.heartbeat_seconds)
         await _wait(self._urgent, self._settings.refresh_seconds)
 
     async def _catch_up(self) -> None:
@@ -132,7 +139,8 @@ class Follower:
                 break
             await self._view.apply(batch)
             await self._announce()
-        if self._view.durable != self._noted:
+        stale = self._clock.monotonic() - self._noted_at >= self._settings.heartbeat_seconds
+        if self._view.durable != self._noted or stale:
             await self._note_durable()
 
     async def _rebuild(self) -> None:
@@ -161,8 +169,13 @@ class Follower:
         durable = self._view.durable
         if durable < self._had:
             return  # What is noted tells the next opening, too, that something is missing.
-        await self._store.put_follower(self._collection, self.name, durable)
-        self._noted = durable
+        await self._store.put_follower(self._collection, self._noted_as, durable, self._clock.now())
+        self._noted, self._noted_at = durable, self._clock.monotonic()
+
+
+def noted_as(view: str, instance: str) -> str:
+    """Under which name a view's position is noted."""
+    return f"{view}@{instance}" if instance else view
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -7,18 +7,22 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ragstone_server.indexing.collection_index import CollectionIndex, IndexKinds, collection_index, remove_files
+from ragstone_server.indexing.collection_index import VIEWS, CollectionIndex, IndexKinds, collection_index, remove_files
+from ragstone_server.indexing.follower import noted_as
 from ragstone_server.indexing.pins import Pins
 from ragstone_server.indexing.settings import IndexingSettings
-from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, every_collection
+from ragstone_server.indexing.watcher import watching
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionHead, CollectionRecord, every_collection
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
 
 logger = logging.getLogger(__name__)
@@ -40,37 +44,60 @@ class Indexes:
     """Opens at most `open_collections` indexes, more only while more are pinned at once."""
 
     def __init__(
-        self, kinds: IndexKinds, store: CatalogStore, directory: Path, settings: IndexingSettings, clock: Clock
+        self,
+        kinds: IndexKinds,
+        store: CatalogStore,
+        directory: Path,
+        settings: IndexingSettings,
+        clock: Clock,
+        instance: str = "",
+        *,
+        following: bool = True,
     ) -> None:
+        """`instance` tells this process's views from those of others over the same catalog.
+
+        `following`: whether it has views at all; without, nothing is opened before it is pinned.
+        """
+        self._following = following
         self._kinds = kinds
         self._store = store
         self._directory = directory
         self._settings = settings
         self._clock = clock
+        self._instance = instance
+        self._looked: dict[CollectionKey, Position] = {}
+        """How far the slowest view of any process was at the last look."""
         self._open: OrderedDict[CollectionKey, _Open] = OrderedDict()
         self._pins = Pins()
         # Who holds a lock or waits for it keeps it here; it goes with the last of them.
         self._locks: WeakValueDictionary[CollectionKey, asyncio.Lock] = WeakValueDictionary()
         self._critical = CriticalWork()
         self._background: set[asyncio.Task[None]] = set()
+        self._opening: set[CollectionKey] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Indexes"]:
         """Remove what was deleted, open what has fallen behind, retire what is superseded, close everything at the end."""
+        if not self._following:
+            try:
+                yield self
+            finally:
+                await self._close_all()
+            return
         await self._sweep()
         retiring = asyncio.create_task(self._retire_forever(), name="retire")
         catching_up = asyncio.create_task(self._open_what_lags(), name="open-lagging")
         try:
-            yield self
+            if self._store.shared:
+                async with watching(self._store, self._settings.poll_seconds, self._moved):
+                    yield self
+            else:
+                yield self
         finally:
             retiring.cancel()
             catching_up.cancel()
             await asyncio.gather(retiring, catching_up, return_exceptions=True)
-            while self._background:
-                await asyncio.wait(self._background)
-            await self._critical.join()
-            for key in list(self._open):
-                await self._close(key)
+            await self._close_all()
 
     @asynccontextmanager
     async def pin(self, collection: CollectionRecord) -> AsyncIterator[CollectionIndex]:
@@ -96,11 +123,7 @@ class Indexes:
 
     def nudge(self, collection: CollectionRecord) -> None:
         """Say that the collection's log has grown. Opens its index in the background where it is not open."""
-        opened = self._open.get(collection.key)
-        if opened is not None:
-            opened.index.nudge()
-            return
-        self._begin(self._open_by_name(collection), f"open-{collection.key}")
+        self._nudge(collection.key, collection.name)
 
     async def drop(self, key: CollectionKey) -> None:
         """Close and forget the index of a collection that was deleted."""
@@ -121,6 +144,21 @@ class Indexes:
             if any(f.failure for f in opened.index.followers.values())
         }
 
+    def _moved(self, head: CollectionHead) -> None:
+        """Another process may have written: follow, or open what there is room for; the rest opens with its first question."""
+        if head.key in self._open or len(self._open) < self._settings.open_collections:
+            self._nudge(head.key, head.name)
+
+    def _nudge(self, key: CollectionKey, name: CollectionName) -> None:
+        if not self._following:
+            return
+        opened = self._open.get(key)
+        if opened is not None:
+            opened.index.nudge()
+        elif key not in self._opening:
+            self._opening.add(key)
+            self._begin(self._open_by_name(key, name), f"open-{key}")
+
     async def _open_now(self, collection: CollectionRecord) -> None:
         async with self._lock(collection.key):
             if collection.key in self._open:
@@ -129,7 +167,15 @@ class Indexes:
             fresh = await self._store.collection(collection.name)
             if fresh.key != collection.key:
                 raise CollectionNotFound(metadata={"collection": str(collection.name)})
-            context = collection_index(fresh, self._kinds, self._store, self._path(fresh.key), self._settings)
+            context = collection_index(
+                fresh,
+                self._kinds,
+                self._store,
+                self._path(fresh.key),
+                self._settings,
+                clock=self._clock,
+                instance=self._instance,
+            )
             self._open[fresh.key] = _Open(context, await context.__aenter__())
 
     def _surplus(self) -> CollectionKey | None:
@@ -150,6 +196,13 @@ class Indexes:
             await self._close(key)
             await asyncio.to_thread(remove_files, self._path(key))
 
+    async def _close_all(self) -> None:
+        while self._background:
+            await asyncio.wait(self._background)
+        await self._critical.join()
+        for key in list(self._open):
+            await self._close(key)
+
     async def _close(self, key: CollectionKey) -> None:
         opened = self._open.pop(key, None)
         if opened is not None:
@@ -158,16 +211,18 @@ class Indexes:
             except Exception:
                 logger.exception("the index of collection %d did not close cleanly", key)
 
-    async def _open_by_name(self, collection: CollectionRecord) -> None:
+    async def _open_by_name(self, key: CollectionKey, name: CollectionName) -> None:
         try:
-            fresh = await self._store.collection(collection.name)
+            fresh = await self._store.collection(name)
             if fresh.generation is not None:
                 async with self.pin(fresh) as index:
                     index.nudge()
         except CollectionNotFound:
             return  # Deleted meanwhile: there is nothing to follow.
         except Exception:
-            logger.exception("the index of %s could not be opened", collection.name)
+            logger.exception("the index of %s could not be opened", name)
+        finally:
+            self._opening.discard(key)
 
     async def _sweep(self) -> None:
         """Files of collections that are gone: the process ended between the deletion and their removal."""
@@ -184,8 +239,9 @@ class Indexes:
         """After a restart: follow what was written and not yet applied, before anyone asks."""
         async for collection in every_collection(self._store):
             followers = await self._store.followers(collection.key)
-            if collection.generation is not None and min(followers.values(), default=0) < collection.head:
-                await self._open_by_name(collection)
+            ours = [followers.get(noted_as(view, self._instance), NO_POSITION) for view in VIEWS]
+            if collection.generation is not None and min(ours) < collection.head:
+                await self._open_by_name(collection.key, collection.name)
 
     async def _retire_forever(self) -> None:
         while True:
@@ -199,10 +255,15 @@ class Indexes:
     async def _retire(self, key: CollectionKey, opened: _Open) -> None:
         """What was out of sight at the last look has left the hands of those who used it before, too."""
         upto, opened.retired = opened.retired, self._pins.behind(key, opened.index.durable)
+        now = self._clock.now()
+        await self._store.drop_followers(key, now - timedelta(hours=self._settings.follower_hours))
         followers = await self._store.followers(key)
-        upto = min(upto, *followers.values()) if followers else upto
+        # Of the others, too, what was so at the last look: their queries that began before have ended since.
+        slowest = min(followers.values(), default=upto)
+        upto = min(upto, self._looked.get(key, NO_POSITION), slowest)
+        self._looked[key] = slowest
         if upto > opened.trimmed:
-            await self._store.retire(key, upto, upto, self._clock.now())
+            await self._store.retire(key, upto, upto, now)
             opened.trimmed = upto
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:

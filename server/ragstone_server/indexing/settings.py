@@ -11,7 +11,19 @@ class IndexingSettings(Settings):
     refresh_seconds: float = Field(
         default=0.5, gt=0, description="Longest time a write waits to become searchable when no query demands it."
     )
-    poll_seconds: float = Field(default=5.0, gt=0, description="How often the change log is read when nothing nudges.")
+    poll_seconds: float = Field(
+        default=0.5, gt=0, description="How often a catalog that other processes write to is looked at for changes."
+    )
+    heartbeat_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="How often a view reads the change log, and notes that it lives, without being nudged.",
+    )
+    follower_hours: float = Field(
+        default=24.0,
+        gt=0,
+        description="The change log is kept for a view that was seen within this time; one that comes later starts anew.",
+    )
     batch_documents: int = Field(default=256, ge=1, description="Most documents that a view applies at once.")
     open_collections: int = Field(
         default=64, ge=1, description="Most collections whose views are open; the least recently used are closed."

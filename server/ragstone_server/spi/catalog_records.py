@@ -72,6 +72,15 @@ class CollectionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionHead:
+    """How far a collection is."""
+
+    key: CollectionKey
+    name: CollectionName
+    head: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFields:
     """What a document is, apart from its content."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.catalog_store import (
+    CollectionHead,
     CollectionRecord,
     CollectionSettings,
     DefaultReaders,
@@ -91,6 +92,13 @@ def collection_record(row: Row) -> CollectionRecord:
         updated=from_micros(row["updated"]),
         head=Position(row["head"]),
         trimmed=Position(row["trimmed"]),
+    )
+
+
+def collection_head(row: Row) -> CollectionHead:
+    """Of a row of `collection`."""
+    return CollectionHead(
+        key=CollectionKey(row["key"]), name=CollectionName.parse(row["name"]), head=Position(row["head"])
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.catalog_records import (
+    CollectionHead,
     CollectionRecord,
     CollectionSettings,
     DefaultReaders,
@@ -38,6 +39,7 @@ from ragstone_server.spi.views import ChangeBatch
 __all__ = [
     "CatalogStore",
     "CatalogTransaction",
+    "CollectionHead",
     "CollectionRecord",
     "CollectionSettings",
     "DefaultReaders",
@@ -66,6 +68,11 @@ class CatalogStore(Protocol):
         ...
 
     @property
+    def shared(self) -> bool:
+        """Whether other processes may write to it, which cannot nudge those who follow here."""
+        ...
+
+    @property
     def prompts(self) -> PromptStore:
         """The prompt templates of the collections; they go with their collection."""
         ...
@@ -91,6 +98,10 @@ class CatalogStore(Protocol):
 
     async def collections(self, tenant: TenantId | None, after: str, limit: int, /) -> tuple[CollectionRecord, ...]:
         """Collections of a tenant (None: of all) in the order of their full names, those after the name `after`."""
+        ...
+
+    async def heads(self) -> tuple[CollectionHead, ...]:
+        """How far the collections are that have ever changed, of all tenants. One round trip."""
         ...
 
     async def update_collection(
@@ -160,8 +171,12 @@ class CatalogStore(Protocol):
         """Delete contents superseded at or before `upto` and trim the log up to `keep_after`; return how many contents went."""
         ...
 
-    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, /) -> None:
-        """Note how far a view has come; the log is kept for it."""
+    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, now: datetime, /) -> None:
+        """Note how far a view has come, and that it lives; the log is kept for it."""
+        ...
+
+    async def drop_followers(self, collection: CollectionKey, before: datetime, /) -> None:
+        """Forget views that were last noted before then: their process is gone, and the log is not kept for them."""
         ...
 
     async def followers(self, collection: CollectionKey, /) -> Mapping[str, Position]:

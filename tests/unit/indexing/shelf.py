@@ -40,7 +40,7 @@ class Shelf:
     async def open(self, **settings: float) -> AsyncIterator[Indexes]:
         """Indexes that run as long as the context."""
         kinds = IndexKinds(vector=self.vector, lexical=MemoryLexicalIndex(), embedder=MemoryEmbedder(dimension=8))
-        quick = {"refresh_seconds": 0.01, "poll_seconds": 0.01, "retire_seconds": 3600, **settings}
+        quick = {"refresh_seconds": 0.01, "heartbeat_seconds": 0.01, "retire_seconds": 3600, **settings}
         indexes = Indexes(kinds, self.store, self.folder, IndexingSettings(**quick), ManualClock())  # type: ignore[arg-type]
         async with indexes.running():
             # Nothing lags behind yet: what is made from here on is opened by those who use it alone.

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ragstone_server.indexing.follower import Follower
 from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.registry.clock import SystemClock
 from ragstone_server.spi.catalog_store import CollectionRecord
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, Position
@@ -17,8 +19,9 @@ from ragstone_server.testing.conformance.catalog_samples import EMBEDDER, LATER,
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from ragstone_server.testing.memory.views import MemoryVectorView
 
-SLOW = IndexingSettings(refresh_seconds=3600, poll_seconds=3600, batch_documents=3)
-QUICK = IndexingSettings(refresh_seconds=0.01, poll_seconds=0.01, batch_documents=3)
+SLOW = IndexingSettings(refresh_seconds=3600, heartbeat_seconds=3600, batch_documents=3)
+OPTIONS: dict[str, Any] = {"texts": False, "vectors": EMBEDDER, "clock": SystemClock()}
+QUICK = IndexingSettings(refresh_seconds=0.01, heartbeat_seconds=0.01, batch_documents=3)
 
 
 class Watched(MemoryVectorView):
@@ -58,7 +61,7 @@ class Bench:
         return position
 
     async def follow(self, settings: IndexingSettings) -> Follower:
-        follower = Follower("vectors", self.view, self.store, self.key, settings, texts=False, vectors=EMBEDDER)
+        follower = Follower("vectors", self.view, self.store, self.key, settings, **OPTIONS)
         return await self.stack.enter_async_context(follower.running())
 
 
@@ -106,7 +109,7 @@ async def test_many_may_wait_for_different_positions(bench: Bench) -> None:
 
 
 async def test_changes_gather_until_the_refresh_when_nobody_waits(bench: Bench) -> None:
-    follower = await bench.follow(IndexingSettings(refresh_seconds=0.2, poll_seconds=3600, batch_documents=100))
+    follower = await bench.follow(IndexingSettings(refresh_seconds=0.2, heartbeat_seconds=3600, batch_documents=100))
     await asyncio.sleep(0.01)
     for document in ("a", "b", "c"):
         await bench.put(document)
@@ -202,8 +205,18 @@ async def test_it_says_so_while_what_was_searchable_is_not(bench: Bench) -> None
 
 async def test_a_view_that_has_lost_its_files_says_so_until_it_has_caught_up(bench: Bench) -> None:
     head = await bench.put("a", "b")
-    lost = Follower("vectors", bench.view, bench.store, bench.key, SLOW, texts=False, vectors=EMBEDDER, had=Position(2))
-    new = Follower("vectors", bench.view, bench.store, bench.key, SLOW, texts=False, vectors=EMBEDDER)
+    lost = Follower(
+        "vectors",
+        bench.view,
+        bench.store,
+        bench.key,
+        SLOW,
+        texts=False,
+        vectors=EMBEDDER,
+        clock=SystemClock(),
+        had=Position(2),
+    )
+    new = Follower("vectors", bench.view, bench.store, bench.key, SLOW, **OPTIONS)
     assert lost.rebuilding
     assert not new.rebuilding, "one that has never had anything merely follows"
     async with lost.running():

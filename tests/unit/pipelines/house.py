@@ -181,7 +181,7 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
     await store.create_collection(CONTEXT.collection, SETTINGS, clock.now())
     catalog = Catalog(store, clock)
     kinds = IndexKinds(vector=MemoryVectorIndex(), lexical=MemoryLexicalIndex(), embedder=embedder)
-    quick = IndexingSettings(refresh_seconds=0.01, poll_seconds=0.05, retire_seconds=0.05)
+    quick = IndexingSettings(refresh_seconds=0.01, heartbeat_seconds=0.05, retire_seconds=0.05)
     bulk = MemoryLane("bulk", 1)
     async with Indexes(kinds, store, folder / "views", quick, clock).running() as indexes:
         stages = IngestStages(parser=memory_parser, chunker=MemoryChunker(), embedder=embedder)

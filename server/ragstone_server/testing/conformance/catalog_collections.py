@@ -75,7 +75,7 @@ class CollectionTests:
         await follower.catch_up()
         await follower.rebuild(10)
         assert (follower.documents, follower.position) == ({}, NO_POSITION)
-        await store.put_follower(unknown, "view", NO_POSITION)
+        await store.put_follower(unknown, "view", NO_POSITION, NOW)
         assert await store.retire(unknown, NO_POSITION, NO_POSITION, NOW) == 0
         assert not await store.followers(unknown)
 
@@ -145,7 +145,7 @@ class CollectionTests:
             await delete(store, key, "b")
         follower, kept = Follower(store, collection.key), Follower(store, other.key)
         await follower.catch_up()
-        await store.put_follower(collection.key, "view", follower.position)
+        await store.put_follower(collection.key, "view", follower.position, NOW)
         await store.delete_collection(collection.key, force=True)
         assert not await store.passages(collection.key, follower.passages())
         assert not await store.vectors(TENANT, EMBEDDER, [text_hash("", "ferry")])

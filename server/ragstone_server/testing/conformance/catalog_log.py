@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, LogTrimmed
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionHead, CollectionRecord, LogTrimmed
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.testing.conformance.catalog_samples import (
     BEGIN,
     EMBEDDER,
+    LATER,
     NOW,
     SETTINGS,
     TENANT,
@@ -214,11 +215,25 @@ class LogTests:
         """By view and collection; the last word counts."""
         other = await store.create_collection(name("other"), SETTINGS, NOW)
         assert not await store.followers(collection.key)
-        await store.put_follower(collection.key, "vectors", Position(3))
-        await store.put_follower(collection.key, "words", Position(2))
-        await store.put_follower(collection.key, "vectors", Position(5))
-        await store.put_follower(other.key, "words", Position(9))
+        await store.put_follower(collection.key, "vectors", Position(3), NOW)
+        await store.put_follower(collection.key, "words", Position(2), NOW)
+        await store.put_follower(collection.key, "vectors", Position(5), NOW)
+        await store.put_follower(other.key, "words", Position(9), NOW)
         assert await store.followers(collection.key) == {"vectors": 5, "words": 2}
+        await store.put_follower(collection.key, "words", Position(2), LATER)
+        await store.drop_followers(collection.key, NOW)
+        assert set(await store.followers(collection.key)) == {"vectors", "words"}
+        await store.drop_followers(collection.key, LATER)
+        assert await store.followers(collection.key) == {"words": 2}
+        assert await store.followers(other.key) == {"words": 9}
+
+    async def test_heads_tell_what_has_changed(self, store: CatalogStore, collection: CollectionRecord) -> None:
+        """Of every tenant; a collection that never changed is not among them."""
+        other = await store.create_collection(name("handbook", "other"), SETTINGS, NOW)
+        assert await store.heads() == ()
+        await put(store, other.key, "a", "ferry")
+        await put(store, other.key, "b", "ferry")
+        assert await store.heads() == (CollectionHead(key=other.key, name=other.name, head=Position(2)),)
 
     @PROPERTY
     @given(history=histories, limit=st.integers(1, 4))

@@ -80,7 +80,7 @@ class CollectionState:
     contents: dict[ContentKey, Content] = field(default_factory=dict)
     fences: dict[bytes, int] = field(default_factory=dict)
     log: dict[Position, DocumentKey] = field(default_factory=dict)
-    followers: dict[str, Position] = field(default_factory=dict)
+    followers: dict[str, tuple[Position, datetime]] = field(default_factory=dict)
 
     def copy(self) -> "CollectionState":
         """For a transaction to write to. Followers are not part of it: they are noted beside transactions."""

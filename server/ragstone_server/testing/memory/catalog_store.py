@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.catalog_store import (
+    CollectionHead,
     CollectionRecord,
     CollectionSettings,
     DocumentRecord,
@@ -36,6 +37,7 @@ class MemoryCatalogStore:
 
     def __init__(self, epoch: str = _EPOCH, fence_key: bytes = b"memory") -> None:
         self.epoch = epoch
+        self.shared = False
         self._fence_key = fence_key
         self._keys = Keys()
         self._states: dict[CollectionKey, CollectionState] = {}
@@ -90,6 +92,11 @@ class MemoryCatalogStore:
         """A page of collections."""
         records = [s.record for s in self._states.values() if tenant is None or s.record.name.tenant == tenant]
         return tuple(sorted((r for r in records if str(r.name) > after), key=lambda r: str(r.name))[:limit])
+
+    async def heads(self) -> tuple[CollectionHead, ...]:
+        """Of the collections that have changed."""
+        records = [state.record for state in self._states.values()]
+        return tuple(CollectionHead(key=each.key, name=each.name, head=each.head) for each in records if each.head)
 
     async def update_collection(
         self, key: CollectionKey, settings: CollectionSettings, now: datetime, /
@@ -212,15 +219,21 @@ class MemoryCatalogStore:
             self._sweep()
             return len(old)
 
-    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, /) -> None:
+    async def put_follower(self, collection: CollectionKey, view: str, durable: Position, now: datetime, /) -> None:
         """Note how far a view has come."""
         if (state := self._states.get(collection)) is not None:
-            state.followers[view] = durable
+            state.followers[view] = durable, now
+
+    async def drop_followers(self, collection: CollectionKey, before: datetime, /) -> None:
+        """Forget views that are gone."""
+        if (state := self._states.get(collection)) is not None:
+            for view in [view for view, (_, seen) in state.followers.items() if seen < before]:
+                del state.followers[view]
 
     async def followers(self, collection: CollectionKey, /) -> Mapping[str, Position]:
         """Views with their durable positions."""
         state = self._states.get(collection)
-        return dict(state.followers) if state else {}
+        return {view: durable for view, (durable, _) in state.followers.items()} if state else {}
 
     def _state(self, key: CollectionKey) -> CollectionState:
         state = self._states.get(key)

@@ -25,11 +25,10 @@ from ragstone_server.transport.grpc.interceptor import CallInterceptor
 from ragstone_server.transport.grpc.query_service import QueryServicer
 from ragstone_server.transport.grpc.settings import GrpcSettings
 
-SERVICES = (
-    query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name,
-    ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name,
-    admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name,
-)
+QUERY_SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
+INGEST_SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
+ADMIN_SERVICE = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
+SERVICES = (QUERY_SERVICE, INGEST_SERVICE, ADMIN_SERVICE)
 LAST_REPLIES_S = 2.0
 LOOKAHEAD_BYTES = 1024 * 1024
 """What gRPC reads of a stream that is not being read."""
@@ -45,9 +44,18 @@ class ListeningServer:
 
 @asynccontextmanager
 async def listening(
-    backend: Backend, settings: GrpcSettings, listen: str, *, max_document_bytes: int, drain_s: float
+    backend: Backend,
+    settings: GrpcSettings,
+    listen: str,
+    *,
+    max_document_bytes: int,
+    drain_s: float,
+    without: frozenset[str] = frozenset(),
 ) -> AsyncIterator[ListeningServer]:
-    """Serve until the context is left; then say so, refuse new calls, and let those in flight complete."""
+    """Serve until the context is left; then say so, refuse new calls, and let those in flight complete.
+
+    `without` names services that this process does not offer.
+    """
     drain = Drain()
     interceptor = CallInterceptor(settings, drain)
     server = aio.server(
@@ -64,21 +72,24 @@ async def listening(
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ),
     )
-    query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryServicer(backend, settings), server)
-    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-        IngestServicer(backend, settings, drain, max_document_bytes), server
-    )
+    if QUERY_SERVICE not in without:
+        query_service_pb2_grpc.add_QueryServiceServicer_to_server(QueryServicer(backend, settings), server)
+    if INGEST_SERVICE not in without:
+        ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
+            IngestServicer(backend, settings, drain, max_document_bytes), server
+        )
+    offered = [service for service in SERVICES if service not in without]
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(backend, settings), server)
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
-    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*offered, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     host, _, port = listen.rpartition(":")
     try:
         bound = server.add_insecure_port(listen)
     except RuntimeError as error:
         raise StartError(f"server.listen: {listen} cannot be listened on; is another server running there?") from error
     await server.start()
-    for service in ("", *SERVICES):
+    for service in ("", *offered):
         await states.set(service, health_pb2.HealthCheckResponse.SERVING)
     try:
         yield ListeningServer(address=f"{host}:{bound or port}")

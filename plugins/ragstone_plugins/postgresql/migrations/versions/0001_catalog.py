@@ -109,6 +109,7 @@ STATEMENTS = (
         collection bigint NOT NULL REFERENCES collection (key) ON DELETE CASCADE,
         view text NOT NULL,
         durable bigint NOT NULL,
+        seen bigint NOT NULL,
         PRIMARY KEY (collection, view)
     )""",
     # Deleted means gone, whatever deletes: the triggers fire on cascades too. Who deletes passages holds the tenant's lock

@@ -1,4 +1,4 @@
-"""How far the sources of documents were applied, and dead letters."""
+"""How far the sources of documents were applied, dead letters, and when each follower was last seen."""
 
 from alembic import op
 
@@ -6,6 +6,7 @@ revision = "0003"
 down_revision = "0002"
 
 STATEMENTS = (
+    "ALTER TABLE follower ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
     # `trying` is the offset of the event that was tried last since the source moved, `tries` how often it was.
     """CREATE TABLE source (
         name TEXT PRIMARY KEY,
