@@ -116,4 +116,6 @@ def _check_data(upsert: dict[str, Any]) -> None:
     try:
         base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        refuse("upsert.data", "it is no base64; encode the bytes of the file, or send text as `text`", error)
+        refuse(
+            "upsert.data", "it is no base64 in one line; encode the bytes of the file so, or send text as `text`", error
+        )
