@@ -86,6 +86,7 @@ def print_table(rows: list[dict[str, Any]], columns: list[str]) -> None:
     for column in columns:
         table.add_column(column)
     for row in rows:
+        cells = ("" if (cell := row.get(column)) is None else str(cell) for column in columns)
         # As texts: what stands in brackets is no markup.
-        table.add_row(*(Text(printable(str(row.get(column, "")), keep="")) for column in columns))
+        table.add_row(*(Text(printable(cell, keep="")) for cell in cells))
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
