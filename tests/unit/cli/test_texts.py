@@ -50,3 +50,11 @@ def test_a_table_shows_texts_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
     assert "None" not in out
     assert ":smile: \\x1b[31m" in out
     assert "\x1b[31m" not in out
+
+
+def test_a_row_of_a_table_that_is_piped_is_a_line_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"id": 1, "reason": "DOCUMENT_TOO_LARGE", "message": "it is large " * 40}, {"id": 2}]
+    print_table(rows, ["id", "reason", "message"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split() == ["1", "DOCUMENT_TOO_LARGE", *("it is large " * 40).split()]
