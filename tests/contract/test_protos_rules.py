@@ -145,6 +145,10 @@ GOOD: list[Message] = [
     admin_service_pb2.RollBackPromptRequest(parent=NAME),
     admin_service_pb2.DiffPromptsRequest(name=PROMPT, other_version=0),
     admin_service_pb2.ListPromptActivationsRequest(parent=NAME, page_size=1000),
+    admin_service_pb2.ListDeadLettersRequest(page_size=1000),
+    admin_service_pb2.GetDeadLetterRequest(id=2**63 - 1, value_offset=2**40, max_value_bytes=64 * 1024 * 1024),
+    admin_service_pb2.ReplayDeadLetterRequest(id=1, force=True),
+    admin_service_pb2.DiscardDeadLetterRequest(id=1),
     admin_service_pb2.ListPluginsRequest(),
     admin_service_pb2.GetStatusRequest(),
     _event(),
@@ -261,6 +265,13 @@ BAD: list[tuple[Message, str]] = [
     (_event_upsert(reference="bucket/a"), "upsert.reference"),
     (_event_upsert(reference="s3://bucket/a b"), "upsert.reference"),
     (_event_upsert(reference=f"s3://{'x' * 2044}"), "upsert.reference"),
+    (admin_service_pb2.ListDeadLettersRequest(page_size=1001), "page_size"),
+    (admin_service_pb2.ListDeadLettersRequest(page_token="x" * 1025), "page_token"),
+    (admin_service_pb2.GetDeadLetterRequest(), "id"),
+    (admin_service_pb2.GetDeadLetterRequest(id=1, value_offset=-1), "value_offset"),
+    (admin_service_pb2.GetDeadLetterRequest(id=1, max_value_bytes=64 * 1024 * 1024 + 1), "max_value_bytes"),
+    (admin_service_pb2.ReplayDeadLetterRequest(id=-1), "id"),
+    (admin_service_pb2.DiscardDeadLetterRequest(id=0), "id"),
 ]
 
 

@@ -15,6 +15,7 @@ from ragstone_server.spi.errors import RagstoneError as ServerError
 
 ResultT = TypeVar("ResultT")
 Parameters = ParamSpec("Parameters")
+_ANY_WIDTH = 1_000_000
 DEFAULT_SERVER = "127.0.0.1:50051"
 
 server_option = click.option(
@@ -84,8 +85,10 @@ def print_table(rows: list[dict[str, Any]], columns: list[str]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
+        cells = ("" if (cell := row.get(column)) is None else str(cell) for column in columns)
         # As texts: what stands in brackets is no markup.
-        table.add_row(*(Text(printable(str(row.get(column, "")), keep="")) for column in columns))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+        table.add_row(*(Text(printable(cell, keep="")) for cell in cells))
+    # Where no terminal says how wide it is, a row is a line, and nothing of it is cut.
+    Console(width=None if sys.stdout.isatty() else _ANY_WIDTH).print(table)

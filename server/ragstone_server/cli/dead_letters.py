@@ -13,6 +13,7 @@ from ragstone_server.cli.dead_letter_batches import ID, chosen, discard, reason_
 from ragstone_server.cli.texts import as_text, dump, one_line, printable, short_time
 
 SHOWN_BYTES = 2048
+BRIEF = 160
 
 
 @click.group("dead-letters")
@@ -36,7 +37,8 @@ def list_(reason: str | None, source: str | None, server: str, as_json: bool) ->
     if as_json:
         print_json({"dead_letters": rows})
     elif rows:
-        print_table(rows, ["id", "failed", "reason", "source", "offset", "bytes", "message"])
+        brief = [{**row, "message": _brief(row["message"])} for row in rows]
+        print_table(brief, ["id", "failed", "reason", "source", "offset", "bytes", "message"])
     else:
         click.echo("no dead letters")
 
@@ -67,6 +69,10 @@ def show(letter: int, value_out: Path | None, server: str, as_json: bool) -> Non
         print_json({**_row(found), **_event(found)})
     elif not to_output:
         _print(found, whole=value_out is not None)
+
+
+def _brief(message: str) -> str:
+    return message if len(message) <= BRIEF else f"{message[: BRIEF - 1]}…"
 
 
 def _row(letter: admin_service_pb2.DeadLetter) -> dict[str, Any]:
