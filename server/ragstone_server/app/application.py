@@ -1,5 +1,6 @@
 """Everything that answers, open as long as its context."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from ragstone_server.app.data_directory import locked
 from ragstone_server.app.instruments import instruments_of
 from ragstone_server.app.replaying import replay_by_source
 from ragstone_server.app.routes import open_routes
+from ragstone_server.app.source_instruments import dead_letter_instrument, source_instruments
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
@@ -46,7 +48,7 @@ from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionAlreadyExists
 from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
-from ragstone_server.transport.grpc.backend import Backend
+from ragstone_server.transport.grpc.backend import Backend, no_sources
 
 DEFAULT_SETTINGS = CollectionSettings(
     description="The collection that exists from the start.",
@@ -91,8 +93,15 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             Indexes(kinds, store, data_dir / "views", configuration.indexing, clock).running()
         )
         stack.push_async_callback(catalog.drain)
+        # A reader of sources comes in here, and below with the beginning of the names that it gives them.
+        source_status = no_sources
+        instruments = (
+            *instruments_of(routes),
+            *source_instruments(source_status),
+            dead_letter_instrument(store.sources.dead_letter_count, asyncio.get_running_loop()),
+        )
         await stack.enter_async_context(
-            exporting(configuration.telemetry, distribution_version("ragstone-server"), instruments_of(routes))
+            exporting(configuration.telemetry, distribution_version("ragstone-server"), instruments)
         )
         generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
@@ -117,8 +126,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             routes=routes,
             clock=clock,
             data_dir=data_dir,
-            # A reader of sources comes in here, by the beginning of the names that it gives them.
             replay=replay_by_source({}),
+            source_status=source_status,
         )
 
 
