@@ -28,6 +28,6 @@ def test_an_empty_name_is_made_anew_and_an_unreadable_one_refused(tmp_path: Path
 
 
 def test_a_process_offers_the_services_of_its_roles() -> None:
-    assert services_without(frozenset(Role)) == frozenset()
-    assert services_without(frozenset({Role.CONSUME})) == {"ragstone.v1.QueryService", "ragstone.v1.IngestService"}
-    assert services_without(frozenset({Role.QUERY})) == {"ragstone.v1.IngestService"}
+    assert services_without(tuple(Role)) == frozenset()
+    assert services_without([Role.CONSUME]) == {"ragstone.v1.QueryService", "ragstone.v1.IngestService"}
+    assert services_without([Role.QUERY]) == {"ragstone.v1.IngestService"}
