@@ -34,6 +34,6 @@ class TestPostgresql(CatalogStoreConformance):
     async def store(self, tmp_path: Path, postgresql_url: str) -> AsyncIterator[CatalogStore]:
         config = PostgresqlConfig(url=SecretStr(postgresql_url))
         async with MemoryHost(tmp_path, tmp_path) as host:
-            await postgresql.migrate_catalog(config, host)
+            await postgresql.migrate_catalog(config)
             async with postgresql.PROVIDER.open(config, host) as store:
                 yield store

@@ -20,7 +20,7 @@ async def open_catalog(config: PostgresqlConfig, host: Host) -> AsyncIterator[Ca
         yield store
 
 
-async def migrate_catalog(config: PostgresqlConfig, host: Host) -> str:
+async def migrate_catalog(config: PostgresqlConfig) -> str:
     """Bring the schema to the present version, under a lock; tell what was done. Raises `StartError`."""
     from ragstone_plugins.postgresql.migrate import migrate
 

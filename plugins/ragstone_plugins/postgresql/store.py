@@ -10,10 +10,9 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import errors
-from psycopg_pool import PoolTimeout
 
 from ragstone_plugins.postgresql import administering, following, passages, reading
-from ragstone_plugins.postgresql.connections import Connection, Database, make_pool
+from ragstone_plugins.postgresql.connections import Database, make_pool
 from ragstone_plugins.postgresql.migrate import check_schema, check_server
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
@@ -159,15 +158,10 @@ class PostgresqlCatalogStore:
 @asynccontextmanager
 async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalogStore]:
     """Open the database. Raises `StartError`."""
+    await _check(config)
     pool = make_pool(config)
     try:
-        try:
-            await pool.open(wait=True, timeout=config.connect_timeout_seconds)
-        except PoolTimeout as error:
-            raise StartError(f"catalog.url: the database cannot be reached ({await _reason(config)})") from error
-        async with pool.connection() as connection:
-            check_server(connection)
-            check_schema(await _stored(connection))
+        await pool.open()
         database = Database(pool, config)
         try:
             await database.write(_BEGIN, (str(uuid.uuid4()), secrets.token_bytes(32)))
@@ -179,19 +173,21 @@ async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalo
         await pool.close()
 
 
-async def _stored(connection: Connection) -> str | None:
+async def _check(config: PostgresqlConfig) -> None:
+    """Look before the pool does, which would only tell that it took too long. Raises `StartError`."""
     try:
-        row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
-    except errors.UndefinedTable:
-        return None
-    return None if row is None else str(row["version_num"])
-
-
-async def _reason(config: PostgresqlConfig) -> str:
-    """What the pool does not tell: why it has no connection."""
-    try:
-        connection = await psycopg.AsyncConnection.connect(config.url.get_secret_value(), connect_timeout=2)
+        connection = await psycopg.AsyncConnection.connect(
+            config.url.get_secret_value(),
+            connect_timeout=max(2, int(config.connect_timeout_seconds)),
+            prepare_threshold=None,
+        )
     except psycopg.Error as error:
-        return " ".join(str(error).split())
-    await connection.close()
-    return "it took too long"
+        reason = " ".join(str(error).split())
+        raise StartError(f"catalog.url: the database cannot be reached ({reason})") from error
+    async with connection:
+        check_server(connection)
+        try:
+            row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
+        except errors.UndefinedTable:
+            row = None
+        check_schema(None if row is None else str(row[0]))
