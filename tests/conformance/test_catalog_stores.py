@@ -31,9 +31,7 @@ class TestSqlite(CatalogStoreConformance):
 
 class TestPostgresql(CatalogStoreConformance):
     @pytest.fixture
-    async def store(self, tmp_path: Path, postgresql_url: str) -> AsyncIterator[CatalogStore]:
-        config = PostgresqlConfig(url=SecretStr(postgresql_url))
-        async with MemoryHost(tmp_path, tmp_path) as host:
-            await postgresql.migrate_catalog(config)
-            async with postgresql.PROVIDER.open(config, host) as store:
-                yield store
+    async def store(self, tmp_path: Path, catalog_url: str) -> AsyncIterator[CatalogStore]:
+        config = PostgresqlConfig(url=SecretStr(catalog_url))
+        async with MemoryHost(tmp_path, tmp_path) as host, postgresql.PROVIDER.open(config, host) as store:
+            yield store
