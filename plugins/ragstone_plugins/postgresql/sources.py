@@ -125,6 +125,12 @@ class PostgresqlSourceStore:
             raise SourceLost
         return int(rows[0]["tries"])
 
+    async def end_try(self, claim: SourceClaim, /) -> None:
+        """Begin to count anew."""
+        await self._database.write(
+            "UPDATE source SET trying = NULL, tries = 0 WHERE name = %s AND epoch = %s", (claim.source, claim.epoch)
+        )
+
     async def positions(self, prefix: str, /) -> Mapping[SourceName, int]:
         """Offsets of the next events."""
         rows = await self._database.read(
