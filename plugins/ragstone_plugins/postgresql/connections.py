@@ -1,15 +1,16 @@
 """Statements over the pool: reads of one round trip, and transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from psycopg import errors
+from psycopg import AsyncCursor, errors
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
+from ragstone_plugins.postgresql.facts import ServerFacts
 from ragstone_plugins.postgresql.failures import told
 from ragstone_plugins.postgresql.pool import Connection, NoAnswer, Pool, in_time
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
@@ -19,17 +20,10 @@ from ragstone_server.spi.errors import Overloaded
 Parameters = Sequence[Any] | Mapping[str, Any]
 Statement = tuple[str, Parameters]
 
-# Whatever the database has as its default: a position is read from the row as it is once its lock is held, and what a
-# transaction reads after that lock may be newer than its beginning.
+# Whatever the database has as its default: a position is read from the row as it is once its lock is held.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_BOUNDS = (
-    "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true), "
-    "set_config('idle_in_transaction_session_timeout', %s, true), "
-    # P1: what is committed is on disk, whatever the database's own settings say.
-    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' "
-    "ELSE current_setting('synchronous_commit') END, true)"
-)
+_TRANSACTION_TIMEOUT_SINCE = 170000
 RESERVED = 4
 """One in so many connections is kept for reads: transactions that wait for each other do not hold up questions."""
 
@@ -39,30 +33,46 @@ class _Lost(psycopg.OperationalError):
 
 
 class Transaction:
-    """Statements of one transaction, each answered in time."""
+    """Statements of one transaction, each answered in time.
+
+    While it waits for us, the database ends it after `idle_in_transaction_seconds`. It does not do so behind a pipeline, so
+    the last statement that is sent is never part of one, but at the commit.
+    """
 
     def __init__(self, connection: Connection, timeout_s: float) -> None:
         self.connection = connection
+        self.at_commit: list[list[DictRow]] = []
+        """The rows of what was sent with the commit."""
         self._timeout_s = timeout_s
+        self._last: Callable[[], Iterable[Statement]] = tuple
 
     async def run(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """The rows of a statement."""
-        return (await self.together((statement, parameters)))[-1]
+        with in_time(self.connection, self._timeout_s):
+            return await _rows(await self.connection.execute(statement, parameters, binary=True))
 
     async def together(self, *statements: Statement) -> list[list[DictRow]]:
-        """The rows of several statements, sent at once: one round trip."""
+        """The rows of several statements, sent in two round trips."""
+        *first, last = statements
+        cursors = await self._piped(first) if first else []
+        return [*[await _rows(cursor) for cursor in cursors], await self.run(*last)]
+
+    def before_commit(self, statements: Callable[[], Iterable[Statement]]) -> None:
+        """Name what is still to be sent with the commit."""
+        self._last = statements
+
+    async def begin(self, how: str) -> None:
+        """Begin it; several statements in one text are one round trip."""
         with in_time(self.connection, self._timeout_s):
-            async with self.connection.pipeline():
-                cursors = [await self.connection.execute(*statement, binary=True) for statement in statements]
-            return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]
+            await self.connection.execute(how)
 
     async def commit(self) -> None:
-        """Return when it is on disk."""
-        with in_time(self.connection, self._timeout_s):
-            cursor = await self.connection.execute("COMMIT")
-        if cursor.statusmessage != "COMMIT":
+        """Send what is left, and commit: one round trip. Return when it is on disk."""
+        *cursors, commit = await self._piped([*self._last(), ("COMMIT", ())])
+        if commit.statusmessage != "COMMIT":
             # PostgreSQL answers with a rollback, and without an error.
             raise errors.InFailedSqlTransaction("a statement of the transaction had failed; nothing was committed")
+        self.at_commit = [await _rows(cursor) for cursor in cursors]
 
     async def abandon(self, error: BaseException) -> None:
         """Roll back. Where nothing answers the connection is closed, and the database rolls back by itself."""
@@ -74,23 +84,26 @@ class Transaction:
                 # What it leads to became a replica; a new connection may lead to what takes writes.
                 await connection.close()
             else:
-                with in_time(connection, self._timeout_s):
-                    await connection.execute("ROLLBACK")
+                await self.begin("ROLLBACK")
         except psycopg.Error:
             await connection.close()
+
+    async def _piped(self, statements: Sequence[Statement]) -> list[AsyncCursor[DictRow]]:
+        with in_time(self.connection, self._timeout_s):
+            async with self.connection.pipeline():
+                return [await self.connection.execute(*statement, binary=True) for statement in statements]
 
 
 class Database:
     """What is read and written; failures are told as `failures` has them."""
 
-    def __init__(self, pool: Pool, config: PostgresqlConfig) -> None:
+    def __init__(self, pool: Pool, config: PostgresqlConfig, facts: ServerFacts) -> None:
         self._pool = pool
         self._timeout_s = config.timeout_seconds
         self._patience_s = config.connect_timeout_seconds
-        # The database ends what takes too long a little earlier than we cut the connection, which then stays of use.
-        lock_s = min(config.lock_seconds, config.timeout_seconds / 2)
-        bounds = lock_s, config.timeout_seconds * 0.9, config.idle_in_transaction_seconds
-        self._bounds: Statement = _BOUNDS, [f"{max(1, int(s * 1000))}ms" for s in bounds]
+        bounds = list(_bounds(config, facts))
+        self._begin = "; ".join((_BEGIN, *bounds))
+        self._begin_snapshot = "; ".join((_BEGIN_SNAPSHOT, *bounds))
         self._places = asyncio.Semaphore(config.max_connections - max(1, config.max_connections // RESERVED))
 
     async def read(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
@@ -103,32 +116,33 @@ class Database:
 
     async def write(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """All rows of one statement, committed when it returns."""
-        async with self.transaction((statement, parameters)) as (_, (rows,)):
-            return rows
+        async with self.transaction() as transaction:
+            transaction.before_commit(lambda: [(statement, parameters)])
+        return transaction.at_commit[0]
 
     @asynccontextmanager
-    async def transaction(self, *first: Statement) -> AsyncIterator[tuple[Transaction, list[list[DictRow]]]]:
-        """A transaction, with the rows of its first statements: one round trip for all.
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction.
 
         Committed when the context is left without an error, otherwise rolled back; neither is cut short by cancelling.
         """
-        async with self._begun(_BEGIN, *first) as begun:
-            yield begun
+        async with self._begun(self._begin) as transaction:
+            yield transaction
 
     @asynccontextmanager
-    async def snapshot(self, *first: Statement) -> AsyncIterator[tuple[Transaction, list[list[DictRow]]]]:
+    async def snapshot(self) -> AsyncIterator[Transaction]:
         """A transaction that reads: all that it reads is of one instant."""
-        async with self._begun(_BEGIN_SNAPSHOT, *first) as begun:
-            yield begun
+        async with self._begun(self._begin_snapshot) as transaction:
+            yield transaction
 
     @asynccontextmanager
-    async def _begun(self, begin: str, *first: Statement) -> AsyncIterator[tuple[Transaction, list[list[DictRow]]]]:
+    async def _begun(self, begin: str) -> AsyncIterator[Transaction]:
         with told():
             await self._find_place()
             try:
-                transaction, rows = await self._begin((begin, ()), self._bounds, *first)
+                transaction = await self._new(begin)
                 try:
-                    yield transaction, rows[2:]
+                    yield transaction
                     await to_the_end(transaction.commit())
                 except BaseException as error:
                     await to_the_end(transaction.abandon(error))
@@ -145,35 +159,38 @@ class Database:
         except TimeoutError as error:
             raise Overloaded("too many transactions wait for each other; try again", retry_after_s=1.0) from error
 
-    async def _begin(self, *statements: Statement) -> tuple[Transaction, list[list[DictRow]]]:
-        """Until its commit nothing is there: where the connection was lost it is begun once more."""
+    async def _new(self, begin: str) -> Transaction:
+        """It has done nothing yet: where the connection was lost it is begun on another."""
         try:
-            return await self._try_to_begin(*statements)
+            return await self._try_to_begin(begin)
         except _Lost:
-            return await self._try_to_begin(*statements)
+            return await self._try_to_begin(begin)
 
-    async def _try_to_begin(self, *statements: Statement) -> tuple[Transaction, list[list[DictRow]]]:
-        connection = await self._pool.take()
-        transaction = Transaction(connection, self._timeout_s)
+    async def _try_to_begin(self, begin: str) -> Transaction:
+        transaction = Transaction(await self._pool.take(), self._timeout_s)
         try:
-            return transaction, await transaction.together(*statements)
+            await transaction.begin(begin)
         except BaseException as error:
             await to_the_end(transaction.abandon(error))
-            await self._pool.give(connection)
-            _tell_lost(connection, error)
+            await self._pool.give(transaction.connection)
+            _tell_lost(transaction.connection, error)
             raise
+        return transaction
 
     async def _read(self, statement: str, parameters: Parameters) -> list[DictRow]:
         connection = await self._pool.take()
         try:
             with in_time(connection, self._timeout_s):
-                cursor = await connection.execute(statement, parameters, binary=True)
-            return await cursor.fetchall()
+                return await _rows(await connection.execute(statement, parameters, binary=True))
         except psycopg.Error as error:
             _tell_lost(connection, error)
             raise
         finally:
             await self._pool.give(connection)
+
+
+async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
+    return await cursor.fetchall() if cursor.description is not None else []
 
 
 def _tell_lost(connection: Connection, error: BaseException) -> None:
@@ -182,3 +199,20 @@ def _tell_lost(connection: Connection, error: BaseException) -> None:
         return
     if connection.closed or error.diag.severity_nonlocalized == "FATAL":
         raise _Lost(*error.args) from error
+
+
+def _bounds(config: PostgresqlConfig, facts: ServerFacts) -> Iterator[str]:
+    """Settings of each transaction. They are its own, so that a pooler of transactions does not hand them on."""
+    seconds = {
+        "lock_timeout": min(config.lock_seconds, config.timeout_seconds / 2),
+        # A little earlier than we cut the connection, which then stays of use.
+        "statement_timeout": config.timeout_seconds * 0.9,
+        "idle_in_transaction_session_timeout": config.idle_in_transaction_seconds,
+    }
+    if facts.version >= _TRANSACTION_TIMEOUT_SINCE:
+        # A process that freezes in the middle of sending is not idle to the database.
+        seconds["transaction_timeout"] = 2 * (config.timeout_seconds + config.idle_in_transaction_seconds)
+    for name, value in seconds.items():
+        yield f"SET LOCAL {name} = {max(1, int(value * 1000))}"
+    if not facts.synced:
+        yield "SET LOCAL synchronous_commit = on"  # P1: what is committed is on disk

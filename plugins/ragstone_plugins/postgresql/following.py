@@ -38,8 +38,10 @@ async def changes(
     database: Database, collection: CollectionKey, after: Position, limit: int, *, texts: bool, vectors: str | None
 ) -> ChangeBatch:
     """As `CatalogStore.changes`."""
-    trimmed = "SELECT trimmed FROM collection WHERE key = %s", (collection,)
-    async with database.snapshot(trimmed, (_LOG, (collection, after, limit))) as (transaction, (heads, log)):
+    async with database.snapshot() as transaction:
+        heads, log = await transaction.together(
+            ("SELECT trimmed FROM collection WHERE key = %s", (collection,)), (_LOG, (collection, after, limit))
+        )
         if heads and after < heads[0]["trimmed"]:
             raise LogTrimmed
         sizes = {row["document"]: row["text_bytes"] for row in log}
@@ -58,8 +60,10 @@ async def snapshot(
     database: Database, collection: CollectionKey, after: DocumentKey, limit: int, *, texts: bool, vectors: str | None
 ) -> tuple[ChangeBatch, DocumentKey | None]:
     """As `CatalogStore.snapshot`."""
-    head = "SELECT head FROM collection WHERE key = %s", (collection,)
-    async with database.snapshot(head, (_PAGE, (collection, after, limit + 1))) as (transaction, (heads, rows)):
+    async with database.snapshot() as transaction:
+        heads, rows = await transaction.together(
+            ("SELECT head FROM collection WHERE key = %s", (collection,)), (_PAGE, (collection, after, limit + 1))
+        )
         count = min(limit, fitting([row["text_bytes"] for row in rows]))
         keys = [row["key"] for row in rows[:count]]
         present = await _states(transaction, keys, texts=texts, vectors=vectors)

@@ -13,6 +13,7 @@ from psycopg import errors
 
 from ragstone_plugins.postgresql import administering, following, passages, reading
 from ragstone_plugins.postgresql.connections import Database
+from ragstone_plugins.postgresql.facts import ServerFacts
 from ragstone_plugins.postgresql.migrate import check_schema, check_server
 from ragstone_plugins.postgresql.pool import Pool, connection_string
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
@@ -55,10 +56,11 @@ class PostgresqlCatalogStore:
     @asynccontextmanager
     async def transaction(self, collection: CollectionKey, /) -> AsyncIterator[PostgresqlTransaction]:
         """Write to a collection; committed and synced when the context is left without an error."""
-        async with self._database.transaction((_LOCK, (collection,))) as (transaction, (rows,)):
-            opened = PostgresqlTransaction(transaction, self._fence_key, reading.the_collection(rows))
+        async with self._database.transaction() as transaction:
+            record = reading.the_collection(await transaction.run(_LOCK, (collection,)))
+            opened = PostgresqlTransaction(transaction, self._fence_key, record)
+            transaction.before_commit(opened.left)
             yield opened
-            await opened.send()
             reach(FailPoint.CATALOG_BEFORE_COMMIT)
         reach(FailPoint.CATALOG_AFTER_COMMIT)
 
@@ -159,11 +161,11 @@ class PostgresqlCatalogStore:
 @asynccontextmanager
 async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalogStore]:
     """Open the database. Raises `StartError`."""
-    await _check(config)
+    facts = await _check(config)
     pool = Pool(config)
     try:
         await pool.open()
-        database = Database(pool, config)
+        database = Database(pool, config, facts)
         try:
             await database.write(_BEGIN, (str(uuid.uuid4()), secrets.token_bytes(32)))
             meta = {row["key"]: row["value"] for row in await database.read("SELECT key, value FROM meta")}
@@ -174,7 +176,7 @@ async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalo
         await pool.close()
 
 
-async def _check(config: PostgresqlConfig) -> None:
+async def _check(config: PostgresqlConfig) -> ServerFacts:
     """Look before the pool does, which would only tell that it took too long. Raises `StartError`."""
     try:
         connection = await psycopg.AsyncConnection.connect(connection_string(config), prepare_threshold=None)
@@ -188,3 +190,5 @@ async def _check(config: PostgresqlConfig) -> None:
         except errors.UndefinedTable:
             row = None
         check_schema(None if row is None else str(row[0]))
+        setting = await (await connection.execute("SHOW synchronous_commit")).fetchone()
+        return ServerFacts(version=connection.info.server_version, synced=setting is not None and setting[0] != "off")

@@ -1,10 +1,10 @@
 """One transaction of one collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ragstone_plugins.postgresql import reading
-from ragstone_plugins.postgresql.connections import Transaction
+from ragstone_plugins.postgresql.connections import Statement, Transaction
 from ragstone_plugins.postgresql.writing import Gathered, Put
 from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import (
@@ -80,7 +80,12 @@ class PostgresqlTransaction:
 
     async def send(self) -> None:
         """Send what was gathered."""
-        await self._gathered.send(self._transaction, self._head)
+        if statements := list(self.left()):
+            await self._transaction.together(*statements)
+
+    def left(self) -> Iterator[Statement]:
+        """What was gathered and not sent; it counts as sent."""
+        return self._gathered.taken(self._head)
 
     async def _touch(self, document: DocumentId) -> None:
         if document in self._gathered.touched:

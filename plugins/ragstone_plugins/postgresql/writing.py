@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ragstone_plugins.postgresql.connections import Parameters, Transaction
+from ragstone_plugins.postgresql.connections import Statement
 from ragstone_plugins.postgresql.values import lock_tenant, to_text
 from ragstone_server.spi.catalog_rows import name_hash, to_blob, to_headings
 from ragstone_server.spi.catalog_store import DocumentFields, NewContent
@@ -17,7 +17,6 @@ from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.text_blocks import cut
 
 PUT, MOVE, DELETE = "put", "move", "delete"
-Statement = tuple[str, Parameters]
 
 _DOCUMENTS = """
     INSERT INTO document (collection, id, version, uri, mime_type, language, attributes, position, created, updated)
@@ -111,11 +110,9 @@ class Gathered:
     """(document, version, time)."""
     touched: set[DocumentId] = field(default_factory=set)
 
-    async def send(self, transaction: Transaction, head: Position) -> None:
-        """Send it all in one round trip, with the head that the collection has then; nothing where there is nothing."""
-        if not self.touched:
-            return
-        await transaction.together(*self._statements(head))
+    def taken(self, head: Position) -> Iterator[Statement]:
+        """The statements for all of it, with the head that the collection has then; what was gathered is forgotten."""
+        yield from self._statements(head)
         for each in (self.puts, self.deletions, self.fences, self.touched):
             each.clear()
 
