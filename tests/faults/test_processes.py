@@ -7,13 +7,12 @@ import pytest
 
 from ragstone import DeadlineExceeded
 from tests.faults.cluster import recovery, verdict
-from tests.faults.cluster.cluster import Cluster
+from tests.faults.cluster.cluster import Cluster, running
 from tests.faults.cluster.diagnosis import explained
 from tests.faults.cluster.load import Load
 from tests.faults.cluster.node import Node
 from tests.faults.cluster.waiting import until
 from tests.faults.test_servers import SEED
-from tests.services.fixtures import available
 from tests.services.keeper import Keeper
 
 NODES: Final[Mapping[str, Sequence[str]]] = {
@@ -28,7 +27,7 @@ VIEWS: Final = {"vectors", "words"}
 
 @pytest.fixture(scope="module")
 def cluster(keeper: Keeper) -> Iterator[Cluster]:
-    with available(lambda: Cluster(keeper, NODES)) as cluster:
+    with running(lambda: Cluster(keeper, NODES)) as cluster:
         yield cluster
 
 

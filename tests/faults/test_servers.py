@@ -7,12 +7,11 @@ from typing import Final
 import pytest
 
 from tests.faults.cluster import recovery, verdict
-from tests.faults.cluster.cluster import Cluster
+from tests.faults.cluster.cluster import Cluster, running
 from tests.faults.cluster.diagnosis import explained
 from tests.faults.cluster.faults import Fault, inflict, plan
 from tests.faults.cluster.load import Load
 from tests.faults.cluster.recovery import Recovery
-from tests.services.fixtures import available
 from tests.services.keeper import Keeper
 
 SEED: Final = int(os.environ.get("RAGSTONE_FAULT_SEED", "0"))
@@ -36,7 +35,7 @@ def suffer(keeper: Keeper, seed: int, faults: Sequence[Fault]) -> list[Recovery]
     """Inflict the faults under load, and look at the end."""
     print(f"seed {seed}: {len(faults)} faults")
     recoveries = []
-    with available(lambda: Cluster(keeper, NODES)) as cluster:
+    with running(lambda: Cluster(keeper, NODES)) as cluster:
         with explained(cluster):
             load = Load(cluster, seed)
             load.begin()

@@ -71,7 +71,9 @@ class Author:
     def _text(self, name: Name, version: int) -> str:
         text = f"The bell {word(name)} rings number {word(name, version)}."
         if self._chance.random() < 0.04:
-            text += "".join(f" Then bell {word(name)} rings again at {i} o'clock over {version} roofs." for i in range(_LONG))
+            text += "".join(
+                f" Then bell {word(name)} rings again at {i} o'clock over {version} roofs." for i in range(_LONG)
+            )
         return text
 
 

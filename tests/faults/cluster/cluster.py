@@ -1,8 +1,8 @@
 """The servers and the processes of one test."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -15,6 +15,7 @@ from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from tests.faults.cluster.node import Node, Supervisor
 from tests.faults.cluster.waiting import until
 from tests.services import topics
+from tests.services.fixtures import available
 from tests.services.kafka import Kafka
 from tests.services.keeper import Keeper
 from tests.services.postgresql import PostgreSQL
@@ -53,15 +54,22 @@ save_after_s = 0.3
 """Patience is short and files are written often, so that a short test reaches every instant."""
 
 
+@contextmanager
+def running(make: Callable[[], "Cluster"]) -> Iterator["Cluster"]:
+    """A cluster that serves; where a server cannot run here, the end of the test."""
+    with ExitStack() as stack:
+        yield available(lambda: stack.enter_context(make()))
+
+
 class Cluster:
     """PostgreSQL and Kafka, each behind a proxy, and processes of Ragstone under a supervisor."""
 
-    def __init__(self, keeper: Keeper, nodes: Mapping[str, Sequence[str]], postgresql: PostgreSQL | None = None) -> None:
+    def __init__(self, keeper: Keeper, nodes: Mapping[str, Sequence[str]]) -> None:
         """`nodes` are names with their roles."""
         self._open = ExitStack()
         self.database_line = Proxy()
         self.broker_line = Proxy()
-        self.postgresql = postgresql or PostgreSQL(keeper.place("postgresql"))
+        self.postgresql = PostgreSQL(keeper.place("postgresql"))
         self.kafka = Kafka(keeper.place("kafka"), advertise=self.broker_line.address)
         url = self.postgresql.url.replace(f":{self.postgresql.port}/", f":{self.database_line.port}/")
         configuration = _CONFIGURATION.format(

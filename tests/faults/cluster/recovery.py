@@ -51,7 +51,9 @@ def table(recoveries: Iterable[Recovery]) -> str:
     kinds = defaultdict(list)
     for each in recoveries:
         kinds[each.kind].append(each)
-    lines = [f"{'seconds after':<20} {'times':>5}  {'answered':>13} {'applied':>13} {'searchable':>13}   (median, most)"]
+    lines = [
+        f"{'seconds after':<20} {'times':>5}  {'answered':>13} {'applied':>13} {'searchable':>13}   (median, most)"
+    ]
     for kind, found in sorted(kinds.items()):
         columns = [
             f"{_median(values):6.1f} {max(values):6.1f}"
