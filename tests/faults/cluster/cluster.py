@@ -41,6 +41,7 @@ group = "{group}"
 dead_letter_topic = "{dead}"
 collections = {{ notes = "notes" }}
 session_seconds = 6
+max_documents_in_flight = 64
 [indexing]
 refresh_seconds = 0.1
 poll_seconds = 0.2

@@ -30,7 +30,7 @@ class Disk:
         assert self._resize(_ROOMY)
 
     def _resize(self, size: str) -> bool:
-        command = ["mount", "-o", f"remount,size={size}", self.folder]
+        command = ["mount", "-o", f"remount,size={size}", str(self.folder)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

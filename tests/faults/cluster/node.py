@@ -41,7 +41,7 @@ class Node(Server):
         self.armed = bool(point)
         roles = ", ".join(f'"{role}"' for role in sorted(self.roles))
         environment = {**os.environ, "RAGSTONE__SERVER__ROLES": f"[{roles}]", VARIABLE: point}
-        command = [RAGSTONE, "serve", "--listen", self.address, "--data-dir", self.data]
+        command: list[str | Path] = [RAGSTONE, "serve", "--listen", self.address, "--data-dir", self.data]
         self._launch(command, environment=environment)
 
     def stop(self) -> None:
