@@ -12,6 +12,7 @@ from tests.faults.cluster.diagnosis import explained
 from tests.faults.cluster.load import Load
 from tests.faults.cluster.node import Node
 from tests.faults.cluster.waiting import until
+from tests.faults.suffering import Note, Tell
 from tests.faults.test_servers import SEED
 from tests.services.keeper import Keeper
 
@@ -31,15 +32,15 @@ def cluster(keeper: Keeper) -> Iterator[Cluster]:
         yield cluster
 
 
-def test_p1_p2_readers_and_answerers_are_killed_in_turn_under_load(cluster: Cluster) -> None:
+def test_p1_p2_readers_and_answerers_are_killed_in_turn_under_load(cluster: Cluster, tell: Tell, note: Note) -> None:
     load = Load(cluster, SEED)
-    recoveries = []
+    tell(f"seed {SEED}")
     with explained(cluster):
         load.begin()
         try:
             for name in ("reader-1", "answerer-1", "reader-2", "answerer-2"):
                 cluster.nodes[name].kill()
-                recoveries.append(recovery.measured(f"kill {name}", cluster, load))
+                note(recovery.measured(f"kill of {name}", cluster, load))
                 for node in cluster.having("query"):
                     _follows_the_newest_write(node, load.watermark)
         finally:
@@ -48,7 +49,6 @@ def test_p1_p2_readers_and_answerers_are_killed_in_turn_under_load(cluster: Clus
             _follows_the_newest_write(node, load.watermark)
             _shows_its_own_views(node)
         verdict.check(cluster, load)
-    print(recovery.table(recoveries))
 
 
 def test_a_query_waits_for_its_watermark_and_says_so_where_there_is_no_time(cluster: Cluster) -> None:

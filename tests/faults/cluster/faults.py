@@ -12,6 +12,7 @@ from tests.faults.cluster.node import Node
 
 _REACHED_S: Final = 20.0
 """Longest wait for a named instant, which may never come."""
+NOT_REACHED: Final = "not reached"
 
 POINTS: Final[Mapping[str, Sequence[FailPoint]]] = {
     "consume": (
@@ -98,7 +99,7 @@ def _kill_at_point(fault: Fault, cluster: Cluster) -> str:
     while node.armed:
         if time.monotonic() > deadline:
             node.kill()
-            return "not reached"
+            return NOT_REACHED
         time.sleep(0.02)
     return ""
 
