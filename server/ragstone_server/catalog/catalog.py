@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ragstone_server.catalog.applying import LetterOf, Outcome, Step, apply
 from ragstone_server.catalog.committer import Committer
-from ragstone_server.catalog.lookups import Versions
+from ragstone_server.catalog.lookups import Collections, Versions
 from ragstone_server.catalog.prompts import Prompts
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt, Writes, check_generation, judge
@@ -42,12 +42,13 @@ class Catalog:
         self.store = store
         self.prompts = Prompts(store, clock)
         self.writes = Writes(store.epoch, clock)
+        self._collections = Collections(store)
         self._versions = Versions(store)
         self._committer = Committer(store)
 
     async def collection(self, name: CollectionName) -> CollectionRecord:
         """The collection as it is now. Raises `CollectionNotFound`."""
-        return await self.store.collection(name)
+        return await self._collections.get(name)
 
     def watermark(self, collection: CollectionRecord, position: Position) -> Watermark:
         """The token of a position."""

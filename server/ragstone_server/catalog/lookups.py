@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
-from ragstone_server.spi.catalog_store import CatalogStore, StoredVersion
-from ragstone_server.spi.names import DocumentId
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, StoredVersion
+from ragstone_server.spi.errors import CollectionNotFound
+from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import CollectionKey
 
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -56,6 +57,31 @@ class Shared(Generic[KeyT, ValueT]):
                         future.set_result(found.get(key))
         finally:
             self._worker = None
+
+
+class Collections:
+    """Collections by their names. Those who ask for the same one at the same time share the answer."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        self._store = store
+        self._shared: Shared[CollectionName, CollectionRecord | CollectionNotFound] = Shared(self._ask)
+
+    async def get(self, name: CollectionName) -> CollectionRecord:
+        """As it is now. Raises `CollectionNotFound`."""
+        found = await self._shared.get(name)
+        if not isinstance(found, CollectionRecord):
+            assert found is not None
+            raise CollectionNotFound(found.message, metadata=found.metadata)
+        return found
+
+    async def _ask(self, names: list[CollectionName]) -> Mapping[CollectionName, CollectionRecord | CollectionNotFound]:
+        return dict(zip(names, await asyncio.gather(*(self._one(name) for name in names)), strict=True))
+
+    async def _one(self, name: CollectionName) -> CollectionRecord | CollectionNotFound:
+        try:
+            return await self._store.collection(name)
+        except CollectionNotFound as error:
+            return error
 
 
 class Versions:

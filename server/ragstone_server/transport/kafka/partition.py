@@ -260,7 +260,7 @@ class Partition:
             if self._assigned.is_set():
                 self._begin(batch[error.step])
             return
-        except SourceLost:
+        except (SourceLost, _Revoked):
             raise
         except Exception as error:
             logger.exception("%d events of %s cannot be applied", len(batch), self.source)
