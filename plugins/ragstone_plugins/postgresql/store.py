@@ -31,6 +31,7 @@ from ragstone_server.spi.catalog_store import (
 )
 from ragstone_server.spi.errors import RequestError, StartError
 from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.host import Host
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.ranges import ByteRange
@@ -43,14 +44,15 @@ _BEGIN = """
 
 
 class PostgresqlCatalogStore:
-    """Fits `CatalogStore`."""
+    """Fits `CatalogStore`. What callers wait for is decompressed in the interactive lane, what followers do in the bulk lane."""
 
-    def __init__(self, database: Database, epoch: str, fence_key: bytes) -> None:
+    def __init__(self, database: Database, host: Host, epoch: str, fence_key: bytes) -> None:
         self.epoch = epoch
         self.shared = True
         self.prompts = PostgresqlPromptStore(database)
         self.sources = PostgresqlSourceStore(database, fence_key)
         self._database = database
+        self._host = host
         self._fence_key = fence_key
 
     @asynccontextmanager
@@ -121,7 +123,7 @@ class PostgresqlCatalogStore:
         self, collection: CollectionKey, keys: Sequence[PassageKey], /
     ) -> Mapping[PassageKey, StoredPassage]:
         """Passages with their texts."""
-        return await passages.passages(self._database, collection, keys)
+        return await passages.passages(self._database, self._host.interactive, collection, keys)
 
     async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
         """Passages of one content by their ordinals."""
@@ -131,13 +133,17 @@ class PostgresqlCatalogStore:
         self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
     ) -> ChangeBatch:
         """The log after a position. Raises `LogTrimmed`."""
-        return await following.changes(self._database, collection, after, limit, texts=texts, vectors=vectors)
+        return await following.changes(
+            self._database, self._host.bulk, collection, after, limit, texts=texts, vectors=vectors
+        )
 
     async def snapshot(
         self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
     ) -> tuple[ChangeBatch, DocumentKey | None]:
         """The present state, page by page."""
-        return await following.snapshot(self._database, collection, after, limit, texts=texts, vectors=vectors)
+        return await following.snapshot(
+            self._database, self._host.bulk, collection, after, limit, texts=texts, vectors=vectors
+        )
 
     async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
         """Delete superseded contents and the beginning of the log."""
@@ -159,7 +165,7 @@ class PostgresqlCatalogStore:
 
 
 @asynccontextmanager
-async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalogStore]:
+async def open_store(config: PostgresqlConfig, host: Host) -> AsyncIterator[PostgresqlCatalogStore]:
     """Open the database. Raises `StartError`."""
     facts = await _check(config)
     pool = Pool(config)
@@ -171,7 +177,7 @@ async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalo
             meta = {row["key"]: row["value"] for row in await database.read("SELECT key, value FROM meta")}
         except RequestError as error:
             raise StartError(f"the catalog's database cannot be written: {error.__cause__ or error}") from error
-        yield PostgresqlCatalogStore(database, meta["epoch"].decode(), meta["fence_key"])
+        yield PostgresqlCatalogStore(database, host, meta["epoch"].decode(), meta["fence_key"])
     finally:
         await pool.close()
 
