@@ -1,56 +1,35 @@
-"""The pool of connections, and transactions over it."""
+"""Statements over the pool: reads of one round trip, and transactions."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncCursor, errors
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow
 
 from ragstone_plugins.postgresql.facts import ServerFacts
 from ragstone_plugins.postgresql.failures import told
+from ragstone_plugins.postgresql.pool import Connection, NoAnswer, Pool, in_time
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_server.spi.critical import to_the_end
+from ragstone_server.spi.errors import Overloaded
 
-Connection = AsyncConnection[DictRow]
 Parameters = Sequence[Any] | Mapping[str, Any]
 Statement = tuple[str, Parameters]
 
-PREPARE_AFTER = 5
-"""Executions after which a statement is prepared, where that is on."""
+# Whatever the database has as its default: a position is read from the row as it is once its lock is held.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+_BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TRANSACTION_TIMEOUT_SINCE = 170000
-MOST_WAITING = 1000
-"""Callers that wait for a connection; further ones are refused."""
-
-# The pool tells every failed try; the store tells its callers.
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+RESERVED = 4
+"""One in so many connections is kept for reads: transactions that wait for each other do not hold up questions."""
 
 
-def make_pool(config: PostgresqlConfig) -> AsyncConnectionPool[Connection]:
-    """The pool, not yet open. Its connections commit by themselves but within a `BEGIN`."""
-    return AsyncConnectionPool(
-        config.url.get_secret_value(),
-        connection_class=AsyncConnection[DictRow],
-        min_size=config.min_connections,
-        max_size=config.max_connections,
-        timeout=config.connect_timeout_seconds,
-        max_waiting=MOST_WAITING,
-        # Tries to connect that failed come ever more rarely; the next caller begins anew.
-        reconnect_timeout=config.connect_timeout_seconds,
-        kwargs={
-            "autocommit": True,
-            "row_factory": dict_row,
-            "prepare_threshold": PREPARE_AFTER if config.prepared_statements else None,
-            "connect_timeout": max(2, int(config.connect_timeout_seconds)),
-            "application_name": "ragstone",
-        },
-        open=False,
-        name="catalog",
-    )
+class _Lost(psycopg.OperationalError):
+    """The connection ended before its answer."""
 
 
 class Transaction:
@@ -61,19 +40,22 @@ class Transaction:
     """
 
     def __init__(self, connection: Connection, timeout_s: float) -> None:
-        self._connection = connection
+        self.connection = connection
+        self.at_commit: list[list[DictRow]] = []
+        """The rows of what was sent with the commit."""
         self._timeout_s = timeout_s
         self._last: Callable[[], Iterable[Statement]] = tuple
 
     async def run(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """The rows of a statement."""
-        async with asyncio.timeout(self._timeout_s):
-            return await _rows(await self._connection.execute(statement, parameters, binary=True))
+        with in_time(self.connection, self._timeout_s):
+            return await _rows(await self.connection.execute(statement, parameters, binary=True))
 
     async def together(self, *statements: Statement) -> list[list[DictRow]]:
         """The rows of several statements, sent in two round trips."""
         *first, last = statements
-        return [*await self._piped(first), await self.run(*last)]
+        cursors = await self._piped(first) if first else []
+        return [*[await _rows(cursor) for cursor in cursors], await self.run(*last)]
 
     def before_commit(self, statements: Callable[[], Iterable[Statement]]) -> None:
         """Name what is still to be sent with the commit."""
@@ -81,45 +63,62 @@ class Transaction:
 
     async def begin(self, how: str) -> None:
         """Begin it; several statements in one text are one round trip."""
-        async with asyncio.timeout(self._timeout_s):
-            await self._connection.execute(how)
+        with in_time(self.connection, self._timeout_s):
+            await self.connection.execute(how)
 
     async def commit(self) -> None:
-        """Send what is left, and commit: one round trip."""
-        await self._piped([*self._last(), ("COMMIT", ())])
+        """Send what is left, and commit: one round trip. Return when it is on disk."""
+        *cursors, commit = await self._piped([*self._last(), ("COMMIT", ())])
+        if commit.statusmessage != "COMMIT":
+            # PostgreSQL answers with a rollback, and without an error.
+            raise errors.InFailedSqlTransaction("a statement of the transaction had failed; nothing was committed")
+        self.at_commit = [await _rows(cursor) for cursor in cursors]
 
-    async def roll_back(self) -> None:
-        """Undo everything."""
-        await self.begin("ROLLBACK")
+    async def abandon(self, error: BaseException) -> None:
+        """Roll back. Where nothing answers the connection is closed, and the database rolls back by itself."""
+        connection = self.connection
+        if connection.closed or connection.info.transaction_status == TransactionStatus.IDLE:
+            return
+        try:
+            if isinstance(error, errors.ReadOnlySqlTransaction):
+                # What it leads to became a replica; a new connection may lead to what takes writes.
+                await connection.close()
+            else:
+                await self.begin("ROLLBACK")
+        except psycopg.Error:
+            await connection.close()
 
-    async def _piped(self, statements: Sequence[Statement]) -> list[list[DictRow]]:
-        async with asyncio.timeout(self._timeout_s):
-            async with self._connection.pipeline():
-                cursors = [await self._connection.execute(*statement, binary=True) for statement in statements]
-            return [await _rows(cursor) for cursor in cursors]
+    async def _piped(self, statements: Sequence[Statement]) -> list[AsyncCursor[DictRow]]:
+        with in_time(self.connection, self._timeout_s):
+            async with self.connection.pipeline():
+                return [await self.connection.execute(*statement, binary=True) for statement in statements]
 
 
 class Database:
-    """Statements of one round trip, and transactions."""
+    """What is read and written; failures are told as `failures` has them."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection], config: PostgresqlConfig, facts: ServerFacts) -> None:
+    def __init__(self, pool: Pool, config: PostgresqlConfig, facts: ServerFacts) -> None:
         self._pool = pool
         self._timeout_s = config.timeout_seconds
-        self._begin = "; ".join(("BEGIN", *_bounds(config, facts)))
+        self._patience_s = config.connect_timeout_seconds
+        bounds = list(_bounds(config, facts))
+        self._begin = "; ".join((_BEGIN, *bounds))
+        self._begin_snapshot = "; ".join((_BEGIN_SNAPSHOT, *bounds))
+        self._places = asyncio.Semaphore(config.max_connections - max(1, config.max_connections // RESERVED))
 
     async def read(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
-        """All rows of one statement that changes nothing: tried once more where the pool's connection was dead."""
+        """All rows of one statement that changes nothing, in one round trip: tried once more where the connection was lost."""
         with told():
             try:
-                return await self._run(statement, parameters)
-            except psycopg.OperationalError:
-                await self._pool.check()
-                return await self._run(statement, parameters)
+                return await self._read(statement, parameters)
+            except _Lost:
+                return await self._read(statement, parameters)
 
     async def write(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """All rows of one statement, committed when it returns."""
-        with told():
-            return await self._run(statement, parameters)
+        async with self.transaction() as transaction:
+            transaction.before_commit(lambda: [(statement, parameters)])
+        return transaction.at_commit[0]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -133,54 +132,87 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Transaction]:
         """A transaction that reads: all that it reads is of one instant."""
-        async with self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as transaction:
+        async with self._begun(self._begin_snapshot) as transaction:
             yield transaction
 
     @asynccontextmanager
     async def _begun(self, begin: str) -> AsyncIterator[Transaction]:
         with told():
-            async with self._pool.connection() as connection:
-                transaction = Transaction(connection, self._timeout_s)
+            await self._find_place()
+            try:
+                transaction = await self._new(begin)
                 try:
-                    await transaction.begin(begin)
                     yield transaction
                     await to_the_end(transaction.commit())
                 except BaseException as error:
-                    await to_the_end(_abandon(transaction, connection, error))
+                    await to_the_end(transaction.abandon(error))
                     raise
+                finally:
+                    await self._pool.give(transaction.connection)
+            finally:
+                self._places.release()
 
-    async def _run(self, statement: str, parameters: Parameters) -> list[DictRow]:
-        async with asyncio.timeout(self._timeout_s), self._pool.connection() as connection:
-            return await _rows(await connection.execute(statement, parameters, binary=True))
+    async def _find_place(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise Overloaded("too many transactions wait for each other; try again", retry_after_s=1.0) from error
 
+    async def _new(self, begin: str) -> Transaction:
+        """It has done nothing yet: where the connection was lost it is begun on another."""
+        try:
+            return await self._try_to_begin(begin)
+        except _Lost:
+            return await self._try_to_begin(begin)
 
-async def _abandon(transaction: Transaction, connection: Connection, error: BaseException) -> None:
-    """Roll back. Where nothing answers the connection is closed, and the database rolls back by itself."""
-    if connection.closed:
-        return
-    try:
-        if isinstance(error, TimeoutError):
-            await connection.close()
-        else:
-            await transaction.roll_back()
-    except (psycopg.Error, TimeoutError):
-        await connection.close()
+    async def _try_to_begin(self, begin: str) -> Transaction:
+        transaction = Transaction(await self._pool.take(), self._timeout_s)
+        try:
+            await transaction.begin(begin)
+        except BaseException as error:
+            await to_the_end(transaction.abandon(error))
+            await self._pool.give(transaction.connection)
+            _tell_lost(transaction.connection, error)
+            raise
+        return transaction
+
+    async def _read(self, statement: str, parameters: Parameters) -> list[DictRow]:
+        connection = await self._pool.take()
+        try:
+            with in_time(connection, self._timeout_s):
+                return await _rows(await connection.execute(statement, parameters, binary=True))
+        except psycopg.Error as error:
+            _tell_lost(connection, error)
+            raise
+        finally:
+            await self._pool.give(connection)
 
 
 async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
     return await cursor.fetchall() if cursor.description is not None else []
 
 
+def _tell_lost(connection: Connection, error: BaseException) -> None:
+    """Raises `_Lost` where it was the end of the connection."""
+    if not isinstance(error, psycopg.Error) or isinstance(error, NoAnswer):
+        return
+    if connection.closed or error.diag.severity_nonlocalized == "FATAL":
+        raise _Lost(*error.args) from error
+
+
 def _bounds(config: PostgresqlConfig, facts: ServerFacts) -> Iterator[str]:
     """Settings of each transaction. They are its own, so that a pooler of transactions does not hand them on."""
-    milliseconds = {
-        "lock_timeout": config.lock_seconds,
+    seconds = {
+        "lock_timeout": min(config.lock_seconds, config.timeout_seconds / 2),
+        # A little earlier than we cut the connection, which then stays of use.
+        "statement_timeout": config.timeout_seconds * 0.9,
         "idle_in_transaction_session_timeout": config.idle_in_transaction_seconds,
     }
     if facts.version >= _TRANSACTION_TIMEOUT_SINCE:
         # A process that freezes in the middle of sending is not idle to the database.
-        milliseconds["transaction_timeout"] = 2 * (config.timeout_seconds + config.idle_in_transaction_seconds)
-    for name, seconds in milliseconds.items():
-        yield f"SET LOCAL {name} = {int(seconds * 1000)}"
+        seconds["transaction_timeout"] = 2 * (config.timeout_seconds + config.idle_in_transaction_seconds)
+    for name, value in seconds.items():
+        yield f"SET LOCAL {name} = {max(1, int(value * 1000))}"
     if not facts.synced:
         yield "SET LOCAL synchronous_commit = on"  # P1: what is committed is on disk

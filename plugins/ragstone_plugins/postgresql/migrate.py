@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from ragstone_plugins.postgresql.pool import connection_string
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_server.spi.errors import StartError
 
@@ -55,8 +56,7 @@ def _migrate(config: PostgresqlConfig) -> str:
     from sqlalchemy.pool import NullPool
 
     def connect() -> psycopg.Connection:
-        timeout = max(2, int(config.connect_timeout_seconds))
-        connection = psycopg.connect(config.url.get_secret_value(), connect_timeout=timeout, prepare_threshold=None)
+        connection = psycopg.connect(connection_string(config), prepare_threshold=None)
         check_server(connection)
         return connection
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from psycopg import errors
 
 from ragstone_plugins.postgresql import administering, following, passages, reading
-from ragstone_plugins.postgresql.connections import Database, make_pool
+from ragstone_plugins.postgresql.connections import Database
 from ragstone_plugins.postgresql.facts import ServerFacts
 from ragstone_plugins.postgresql.migrate import check_schema, check_server
+from ragstone_plugins.postgresql.pool import Pool, connection_string
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_plugins.postgresql.sources import PostgresqlSourceStore
@@ -161,7 +162,7 @@ class PostgresqlCatalogStore:
 async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalogStore]:
     """Open the database. Raises `StartError`."""
     facts = await _check(config)
-    pool = make_pool(config)
+    pool = Pool(config)
     try:
         await pool.open()
         database = Database(pool, config, facts)
@@ -178,11 +179,7 @@ async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalo
 async def _check(config: PostgresqlConfig) -> ServerFacts:
     """Look before the pool does, which would only tell that it took too long. Raises `StartError`."""
     try:
-        connection = await psycopg.AsyncConnection.connect(
-            config.url.get_secret_value(),
-            connect_timeout=max(2, int(config.connect_timeout_seconds)),
-            prepare_threshold=None,
-        )
+        connection = await psycopg.AsyncConnection.connect(connection_string(config), prepare_threshold=None)
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise StartError(f"catalog.url: the database cannot be reached ({reason})") from error

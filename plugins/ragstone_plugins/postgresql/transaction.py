@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ragstone_plugins.postgresql import reading
 from ragstone_plugins.postgresql.connections import Statement, Transaction
+from ragstone_plugins.postgresql.values import lock_tenant
 from ragstone_plugins.postgresql.writing import Gathered, Put
 from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import (
@@ -107,6 +108,10 @@ class PostgresqlTransaction:
         if not absent:
             return
         await self.send()
-        rows = await self._transaction.run(_KNOWN_VECTORS, (self.collection.key, content.embedder, absent))
+        # From now to the commit nobody deletes them, as the last passage of another collection goes.
+        locked = lock_tenant(self.collection.key, alone=False)
+        _, rows = await self._transaction.together(
+            locked, (_KNOWN_VECTORS, (self.collection.key, content.embedder, absent))
+        )
         if rows[0]["found"] < len(absent):
             raise VectorsMissing
