@@ -27,6 +27,10 @@ AT_ONCE = 500
 REVOKE_S = 5.0
 """Longest time that a rebalance waits for a transaction; later, the next holder's claim fences it."""
 GROUP_COMMIT_S = 5.0
+HANGING_SESSIONS = 3
+"""So many sessions without an answer from its client: a new one is made. Rejoining the group takes one at most."""
+HANGING_COMMITS = 3
+"""The same, for commits in a row without an answer."""
 TOPICS_S = 10.0
 
 MakePartition = Callable[[TopicPartition, SourceName, "Consumer"], Partition]
@@ -49,6 +53,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._make = make_partition
         self._client: AIOKafkaConsumer | None = None
         self._noted: dict[TopicPartition, int] = {}
+        self._unanswered = 0
+        """Commits in a row that were not answered in time."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Consumer"]:
@@ -131,11 +137,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await client.start()
             await self._check_topics(client)
             self._client = client
+            self._unanswered = 0
             client.subscribe(list(self._settings.topics), listener=self)
             group_commits = asyncio.create_task(self._note_forever(), name="kafka-group")
             try:
                 while True:
-                    fetched = await client.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
+                    # It waits for the group, and has been seen to do so for ever after its process was frozen.
+                    async with asyncio.timeout(HANGING_SESSIONS * self._settings.session_seconds):
+                        fetched = await client.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
+                    if self._unanswered >= HANGING_COMMITS:
+                        raise TimeoutError("the group does not answer")
                     self.failure = ""
                     for place, records in fetched.items():
                         if place in self.partitions:
@@ -198,8 +209,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             async with asyncio.timeout(REVOKE_S):
                 await client.commit({place: OffsetAndMetadata(offset, "") for place, offset in moved.items()})
         except (kafka.KafkaError, TimeoutError) as error:
-            logger.info("the group's offsets could not be noted: %s", error)
+            self._unanswered += isinstance(error, TimeoutError)
+            logger.info("the group's offsets could not be noted: %s", error or "no answer")
         else:
+            self._unanswered = 0
             self._noted |= moved
 
     async def _bounded(self, *work: Coroutine[Any, Any, None]) -> None:
