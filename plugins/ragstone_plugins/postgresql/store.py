@@ -7,15 +7,12 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
-from psycopg import errors
 
 from ragstone_plugins.postgresql import administering, following, passages, reading
+from ragstone_plugins.postgresql.checking import check, refused
 from ragstone_plugins.postgresql.connections import Database
-from ragstone_plugins.postgresql.facts import ServerFacts
-from ragstone_plugins.postgresql.migrate import check_schema, check_server
-from ragstone_plugins.postgresql.pool import Pool, connection_string
+from ragstone_plugins.postgresql.pool import Pool
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_plugins.postgresql.sources import PostgresqlSourceStore
@@ -29,7 +26,7 @@ from ragstone_server.spi.catalog_store import (
     StoredPassage,
     StoredVersion,
 )
-from ragstone_server.spi.errors import RequestError, StartError
+from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.failpoints import FailPoint, reach
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
@@ -167,7 +164,7 @@ class PostgresqlCatalogStore:
 @asynccontextmanager
 async def open_store(config: PostgresqlConfig, host: Host) -> AsyncIterator[PostgresqlCatalogStore]:
     """Open the database. Raises `StartError`."""
-    facts = await _check(config)
+    facts = await check(config)
     pool = Pool(config)
     try:
         await pool.open()
@@ -176,25 +173,7 @@ async def open_store(config: PostgresqlConfig, host: Host) -> AsyncIterator[Post
             await database.write(_BEGIN, (str(uuid.uuid4()), secrets.token_bytes(32)))
             meta = {row["key"]: row["value"] for row in await database.read("SELECT key, value FROM meta")}
         except RequestError as error:
-            raise StartError(f"the catalog's database cannot be written: {error.__cause__ or error}") from error
+            raise refused(error.__cause__ or error) from error
         yield PostgresqlCatalogStore(database, host, meta["epoch"].decode(), meta["fence_key"])
     finally:
         await pool.close()
-
-
-async def _check(config: PostgresqlConfig) -> ServerFacts:
-    """Look before the pool does, which would only tell that it took too long. Raises `StartError`."""
-    try:
-        connection = await psycopg.AsyncConnection.connect(connection_string(config), prepare_threshold=None)
-    except psycopg.Error as error:
-        reason = " ".join(str(error).split())
-        raise StartError(f"catalog.url: the database cannot be reached ({reason})") from error
-    async with connection:
-        check_server(connection)
-        try:
-            row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
-        except errors.UndefinedTable:
-            row = None
-        check_schema(None if row is None else str(row[0]))
-        setting = await (await connection.execute("SHOW synchronous_commit")).fetchone()
-        return ServerFacts(version=connection.info.server_version, synced=setting is not None and setting[0] != "off")
