@@ -1,9 +1,8 @@
 """Statements over the pool: reads of one round trip, and transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import psycopg
 from psycopg import AsyncCursor, errors
@@ -13,12 +12,12 @@ from psycopg.rows import DictRow
 from ragstone_plugins.postgresql.facts import ServerFacts
 from ragstone_plugins.postgresql.failures import told
 from ragstone_plugins.postgresql.pool import Connection, NoAnswer, Pool, in_time
+from ragstone_plugins.postgresql.portions import Parameters, Statement, portions
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_server.spi.critical import to_the_end
 from ragstone_server.spi.errors import Overloaded
 
-Parameters = Sequence[Any] | Mapping[str, Any]
-Statement = tuple[str, Parameters]
+__all__ = ["Database", "Parameters", "Statement", "Transaction"]
 
 # Whatever the database has as its default: a position is read from the row as it is once its lock is held.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -44,7 +43,7 @@ class Transaction:
         self.at_commit: list[list[DictRow]] = []
         """The rows of what was sent with the commit."""
         self._timeout_s = timeout_s
-        self._last: Callable[[], Iterable[Statement]] = tuple
+        self._last: Callable[[], Iterable[Statement]] | None = None
 
     async def run(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """The rows of a statement."""
@@ -57,6 +56,11 @@ class Transaction:
         cursors = await self._piped(first) if first else []
         return [*[await _rows(cursor) for cursor in cursors], await self.run(*last)]
 
+    async def send(self, statements: Iterable[Statement]) -> None:
+        """Send statements without rows, a portion at a time."""
+        async for portion in portions(statements):
+            await self.together(*portion)
+
     def before_commit(self, statements: Callable[[], Iterable[Statement]]) -> None:
         """Name what is still to be sent with the commit."""
         self._last = statements
@@ -67,8 +71,14 @@ class Transaction:
             await self.connection.execute(how)
 
     async def commit(self) -> None:
-        """Send what is left, and commit: one round trip. Return when it is on disk."""
-        *cursors, commit = await self._piped([*self._last(), ("COMMIT", ())])
+        """Send what is left, and commit: one round trip, and two for each portion before. Return when it is on disk."""
+        last: Sequence[Statement] = ()
+        if self._last is not None:
+            async for portion in portions(self._last()):
+                if last:
+                    await self.together(*last)
+                last = portion
+        *cursors, commit = await self._piped([*last, ("COMMIT", ())])
         if commit.statusmessage != "COMMIT":
             # PostgreSQL answers with a rollback, and without an error.
             raise errors.InFailedSqlTransaction("a statement of the transaction had failed; nothing was committed")

@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import errors
 
 from ragstone_plugins.postgresql.pool import connection_string
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
@@ -76,7 +77,10 @@ def _migrate(config: PostgresqlConfig) -> str:
             command.upgrade(alembic, "head")
     except (psycopg.Error, SQLAlchemyError, CommandError) as error:
         cause = getattr(error, "orig", None) or error
-        raise StartError(f"the catalog's database cannot be migrated: {' '.join(str(cause).split())}") from error
+        told = f"the catalog's database cannot be migrated: {' '.join(str(cause).split())}"
+        if isinstance(cause, errors.InsufficientPrivilege):
+            told += "; migrate as the role that owns the database, or the tables"
+        raise StartError(told) from error
     finally:
         engine.dispose()
     return f"the catalog was migrated from {stored or 'nothing'} to schema {SCHEMA}"

@@ -16,7 +16,7 @@ async def open_catalog(config: PostgresqlConfig, host: Host) -> AsyncIterator[Ca
     """Open the database, whose schema has to be the present one. Raises `StartError`."""
     from ragstone_plugins.postgresql.store import open_store
 
-    async with open_store(config) as store:
+    async with open_store(config, host) as store:
         yield store
 
 

@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
+from ragstone_server.spi.errors import StartError
 
 Connection = AsyncConnection[DictRow]
 
@@ -105,9 +106,15 @@ class Pool:
 
 
 def connection_string(config: PostgresqlConfig) -> str:
-    """The URL, with what it does not say of what every connection is told."""
+    """The URL, with what it does not say of what every connection is told. Raises `StartError`."""
     url = config.url.get_secret_value()
-    said = conninfo_to_dict(url)
+    try:
+        said = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # Not what libpq says of it, nor as a cause: that may be a part of the password.
+        raise StartError(
+            "catalog.url: libpq cannot read it; in user and password write % as %25, @ as %40, : as %3A and / as %2F"
+        ) from None
     ours = {key: value for key, value in UNLESS_SAID.items() if key not in said}
     ours["connect_timeout"] = max(2, int(config.connect_timeout_seconds))
     return make_conninfo(url, **ours)

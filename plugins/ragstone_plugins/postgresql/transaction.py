@@ -81,8 +81,8 @@ class PostgresqlTransaction:
 
     async def send(self) -> None:
         """Send what was gathered."""
-        if statements := list(self.left()):
-            await self._transaction.together(*statements)
+        if self._gathered.touched:
+            await self._transaction.send(self.left())
 
     def left(self) -> Iterator[Statement]:
         """What was gathered and not sent; it counts as sent."""
