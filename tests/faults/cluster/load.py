@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from ragstone import Client, FailedPrecondition, RagstoneError
 from ragstone.events import Record
-from tests.faults.cluster.authors import Author, bad, record
+from tests.faults.cluster.authors import Author, bad, record, word
 from tests.faults.cluster.cluster import NOTES, TOPICS, Cluster
 from tests.faults.cluster.truth import Operation, Place, Truth
 
@@ -135,7 +135,7 @@ class Load:
                 await producer.start()
                 for topic, partition in set(places) - set(found):
                     name = ("default" if topic != NOTES else NOTES, f"{PROBE}{topic}{partition}")
-                    text = f"The probe {PROBE}{topic}{partition} rings number."
+                    text = f"The bell {word(name)} rings number."
                     _, made = record(Operation(name=name, version=version, text=text), json=False)
                     done = await producer.send_and_wait(topic, **made._asdict(), partition=partition)
                     found[topic, partition] = done.offset

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ragstone import RagstoneError
+from tests.faults.cluster.authors import word
 from tests.faults.cluster.cluster import NOTES, Cluster
 from tests.faults.cluster.load import PROBE, Load
 from tests.faults.cluster.node import Node
@@ -84,7 +85,7 @@ def _finds(node: Node, version: int, places: list[Place]) -> bool:
             for topic, partition in places:
                 collection = NOTES if topic == NOTES else "default"
                 document = f"{PROBE}{topic}{partition}"
-                hits = client.retrieve(document, collection=collection, timeout=3)
+                hits = client.retrieve(word((collection, document)), collection=collection, timeout=3)
                 if (document, version) not in {(hit.document, hit.metadata.get("n")) for hit in hits}:
                     return False
     except RagstoneError:
