@@ -45,7 +45,7 @@ test: setup ## Run every test.
 test-llm: setup ## Ask a real small model on the CPU, end to end; the first time builds its server (ten minutes).
 	@$(PYTEST) -m llm tests/llm
 
-faults: setup ## Run the long suite: 200 kills, 1,000 faults of providers, every real file. SEED=n replays one.
+faults: setup ## Run the long suite: 200 faults of servers, 200 kills, 1,000 faults of providers, every real file. SEED=n replays one.
 	@RAGSTONE_FAULT_SEED=$(SEED) $(PYTEST) -m faults
 	@RAGSTONE_ALL_FILES=1 $(PYTEST) tests/unit/plugins/documents/test_real_files.py
 
