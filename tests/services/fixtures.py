@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -102,6 +103,18 @@ def catalog_url(_postgresql: str, _catalog: str) -> Iterator[str]:
     """The URL of a new database that is migrated and empty, which is dropped after the test."""
     with _database(_postgresql, _catalog) as name:
         yield choice.in_database(_postgresql, name)
+
+
+@pytest.fixture(scope="session")
+def _pgbouncer(keeper: Keeper, _postgresql: str) -> Iterator[PgBouncer]:
+    with ExitStack() as servers:
+        yield available(lambda: servers.enter_context(PgBouncer(keeper.place("pgbouncer"), _postgresql)))
+
+
+@pytest.fixture
+def pooled_catalog_url(catalog_url: str, _pgbouncer: PgBouncer) -> str:
+    """The database of `catalog_url`, behind a pooler of transactions that all tests share."""
+    return choice.in_database(_pgbouncer.url, urlsplit(catalog_url).path.removeprefix("/"))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from psycopg import AsyncCursor, errors
@@ -43,11 +43,12 @@ class Transaction:
         self.at_commit: list[list[DictRow]] = []
         """The rows of what was sent with the commit."""
         self._timeout_s = timeout_s
+        self._failed = False
         self._last: Callable[[], Iterable[Statement]] | None = None
 
     async def run(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """The rows of a statement."""
-        with in_time(self.connection, self._timeout_s):
+        with self._asking():
             return await _rows(await self.connection.execute(statement, parameters, binary=True))
 
     async def together(self, *statements: Statement) -> list[list[DictRow]]:
@@ -67,21 +68,21 @@ class Transaction:
 
     async def begin(self, how: str) -> None:
         """Begin it; several statements in one text are one round trip."""
-        with in_time(self.connection, self._timeout_s):
+        with self._asking():
             await self.connection.execute(how)
 
     async def commit(self) -> None:
         """Send what is left, and commit: one round trip, and two for each portion before. Return when it is on disk."""
+        if self._failed:
+            # PostgreSQL itself would answer with a rollback and without an error, and not even so where psycopg refused.
+            raise errors.InFailedSqlTransaction("a statement of the transaction had failed; nothing was committed")
         last: Sequence[Statement] = ()
         if self._last is not None:
             async for portion in portions(self._last()):
                 if last:
                     await self.together(*last)
                 last = portion
-        *cursors, commit = await self._piped([*last, ("COMMIT", ())])
-        if commit.statusmessage != "COMMIT":
-            # PostgreSQL answers with a rollback, and without an error.
-            raise errors.InFailedSqlTransaction("a statement of the transaction had failed; nothing was committed")
+        *cursors, _ = await self._piped([*last, ("COMMIT", ())])
         self.at_commit = [await _rows(cursor) for cursor in cursors]
 
     async def abandon(self, error: BaseException) -> None:
@@ -99,9 +100,18 @@ class Transaction:
             await connection.close()
 
     async def _piped(self, statements: Sequence[Statement]) -> list[AsyncCursor[DictRow]]:
-        with in_time(self.connection, self._timeout_s):
+        with self._asking():
             async with self.connection.pipeline():
                 return [await self.connection.execute(*statement, binary=True) for statement in statements]
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with in_time(self.connection, self._timeout_s):
+                yield
+        except BaseException:
+            self._failed = True
+            raise
 
 
 class Database:

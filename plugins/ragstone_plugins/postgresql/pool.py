@@ -4,7 +4,7 @@ import asyncio
 import logging
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
@@ -79,7 +79,10 @@ class Pool:
         loop = asyncio.get_running_loop()
         until = loop.time() + (min(RECONNECT_S, self._patience_s) if self._down else self._patience_s)
         while True:
-            connection = await self._pool.getconn(timeout=until - loop.time())
+            with no_cancellation_lost() as lost:
+                connection = await self._pool.getconn(timeout=until - loop.time())
+                if lost():
+                    await self.give(connection)
             if not _has_word(connection):
                 return connection
             # Nothing was asked: it says that it ends, as after a restart of the database.
@@ -140,13 +143,33 @@ def in_time(connection: Connection, seconds: float) -> Iterator[None]:
 
     timer = asyncio.get_running_loop().call_later(seconds, cut_off)
     try:
-        yield
+        with no_cancellation_lost():
+            yield
     except psycopg.Error as error:
         if cut:
             raise NoAnswer("the database did not answer in time") from error
         raise
     finally:
         timer.cancel()
+
+
+@contextmanager
+def no_cancellation_lost() -> Iterator[Callable[[], bool]]:
+    """Raise the cancellation that came meanwhile and was lost; gives what tells of it before.
+
+    psycopg and its pool wait by `asyncio.wait_for`, which in Python 3.11 returns its result where that and a cancellation
+    come at once. A task that is cancelled in order to end would go on.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+
+    def lost() -> bool:
+        return task.cancelling() > before
+
+    yield lost
+    if lost():
+        raise asyncio.CancelledError
 
 
 def _has_word(connection: Connection) -> bool:
