@@ -17,7 +17,7 @@ from tests.services import topics
 from tests.services.fixtures import Broker, MakeTopic
 from tests.services.kafka import Kafka
 
-Sent = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
+Sent = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 JSON = (("content-type", b"application/json"), ("traceparent", b"00-abc-def-01"))
 
 
@@ -89,7 +89,7 @@ def test_events_become_documents_and_what_cannot_becomes_a_dead_letter(
         (protobuf.key, protobuf.value, protobuf.headers),
         (b"default/doc-3", upsert("doc-3", 1, "Gone soon."), JSON),
         (b"default/doc-3", None, ()),
-        (b"x", b"\x00not an event", JSON),
+        (b"x", b"\x00not an event", (*JSON, ("empty", None))),
         (b"default/doc-1", upsert("doc-1", 6, "An older version."), JSON),
     ]
     produce(kafka.bootstrap, documents, *first)

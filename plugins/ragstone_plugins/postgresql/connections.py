@@ -119,7 +119,7 @@ class Database:
 
     def __init__(self, pool: Pool, config: PostgresqlConfig, facts: ServerFacts) -> None:
         self._pool = pool
-        self._timeout_s = config.timeout_seconds
+        self._timeout_s = config.answer_seconds
         self._patience_s = config.connect_timeout_seconds
         bounds = list(_bounds(config, facts))
         self._begin = "; ".join((_BEGIN, *bounds))
@@ -224,14 +224,14 @@ def _tell_lost(connection: Connection, error: BaseException) -> None:
 def _bounds(config: PostgresqlConfig, facts: ServerFacts) -> Iterator[str]:
     """Settings of each transaction. They are its own, so that a pooler of transactions does not hand them on."""
     seconds = {
-        "lock_timeout": min(config.lock_seconds, config.timeout_seconds / 2),
+        "lock_timeout": min(config.lock_seconds, config.answer_seconds / 2),
         # A little earlier than we cut the connection, which then stays of use.
-        "statement_timeout": config.timeout_seconds * 0.9,
+        "statement_timeout": config.answer_seconds * 0.9,
         "idle_in_transaction_session_timeout": config.idle_in_transaction_seconds,
     }
     if facts.version >= _TRANSACTION_TIMEOUT_SINCE:
         # A process that freezes in the middle of sending is not idle to the database.
-        seconds["transaction_timeout"] = 2 * (config.timeout_seconds + config.idle_in_transaction_seconds)
+        seconds["transaction_timeout"] = 2 * (config.answer_seconds + config.idle_in_transaction_seconds)
     for name, value in seconds.items():
         yield f"SET LOCAL {name} = {max(1, int(value * 1000))}"
     if not facts.synced:

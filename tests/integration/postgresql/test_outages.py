@@ -78,7 +78,7 @@ async def test_p1_what_was_acknowledged_survives_the_death_of_the_database(
 async def test_a_frozen_database_is_away_and_comes_back(
     postgresql_server: PostgreSQL, own_url: str, open_store: OpenStore
 ) -> None:
-    async with open_store(own_url, timeout_seconds=0.5, connect_timeout_seconds=2) as store:
+    async with open_store(own_url, answer_seconds=0.5, connect_timeout_seconds=2) as store:
         key = await fresh_collection(store)
         await put(store, key, "a", "one")  # type: ignore[arg-type]
         postgresql_server.freeze()

@@ -116,7 +116,7 @@ async def waiting_writers(
 
 
 async def test_writers_that_wait_leave_room_for_readers(catalog_url: str, open_store: OpenStore) -> None:
-    patient = {"lock_seconds": 60, "timeout_seconds": 120, "idle_in_transaction_seconds": 120}
+    patient = {"lock_seconds": 60, "answer_seconds": 120, "idle_in_transaction_seconds": 120}
     async with (
         open_store(catalog_url, **patient) as holder,
         open_store(catalog_url, min_connections=1, max_connections=4, connect_timeout_seconds=60, **patient) as store,
@@ -131,7 +131,7 @@ async def test_writers_that_wait_leave_room_for_readers(catalog_url: str, open_s
 
 
 async def test_writers_for_whom_there_is_no_room_are_told(catalog_url: str, open_store: OpenStore) -> None:
-    patient = {"lock_seconds": 60, "timeout_seconds": 120, "idle_in_transaction_seconds": 120}
+    patient = {"lock_seconds": 60, "answer_seconds": 120, "idle_in_transaction_seconds": 120}
     async with (
         open_store(catalog_url, **patient) as holder,
         open_store(catalog_url, min_connections=1, max_connections=2, connect_timeout_seconds=1, **patient) as store,
@@ -148,7 +148,7 @@ async def test_writers_for_whom_there_is_no_room_are_told(catalog_url: str, open
 
 async def test_cancelling_who_waits_for_a_lock_leaves_nothing_behind(catalog_url: str, open_store: OpenStore) -> None:
     """Neither a lock, nor a place, nor a connection of which others would hear the answer."""
-    patient = {"lock_seconds": 60, "timeout_seconds": 120, "idle_in_transaction_seconds": 120}
+    patient = {"lock_seconds": 60, "answer_seconds": 120, "idle_in_transaction_seconds": 120}
     async with open_store(catalog_url, **patient) as holder, open_store(catalog_url, **patient) as store:
         collection = await holder.create_collection(NAME, SETTINGS, NOW)
         for _ in range(3):

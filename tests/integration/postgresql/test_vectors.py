@@ -56,7 +56,7 @@ class Two:
 
 @pytest.fixture
 async def two(catalog_url: str, open_store: OpenStore):  # type: ignore[no-untyped-def]
-    patient = {"lock_seconds": 60, "timeout_seconds": 120, "idle_in_transaction_seconds": 120}
+    patient = {"lock_seconds": 60, "answer_seconds": 120, "idle_in_transaction_seconds": 120}
     async with open_store(catalog_url, **patient) as one, open_store(catalog_url, **patient) as other:
         deleting, putting = [await one.create_collection(name(c), SETTINGS, NOW) for c in ("deleting", "putting")]
         await put(one, deleting.key, A, "ferry")

@@ -250,6 +250,7 @@ def _record(record: ConsumerRecord) -> Record:
         offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=tuple(record.headers),
+        # A header may have no value.
+        headers=tuple((name, value or b"") for name, value in record.headers),
         timestamp_ms=record.timestamp,
     )

@@ -161,7 +161,8 @@ class Partition:
     async def _reconcile(self, claim: SourceClaim) -> None:
         """What is held goes on, where it begins at what the catalog wants next; otherwise it is fetched anew."""
         if not claim.clean:
-            self._careful = self._flow.max_documents
+            # Of those that it worked on. Where the one that killed it comes later, the next death is so much further on.
+            self._careful = self._flow.parallel
         if not self._held or claim.next != self.next:
             self._clear()
             self.next = self._fetched = claim.next

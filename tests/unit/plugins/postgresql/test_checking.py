@@ -90,7 +90,7 @@ def test_a_url_that_cannot_be_read_is_told_without_its_password() -> None:
         ({"url": "mysql://x"}, "must begin with postgresql://"),
         ({"min_connections": 11}, "min_connections must not be greater than max_connections"),
         ({"max_connections": 1}, "greater than or equal to 2"),
-        ({"timeout_seconds": 0}, "greater than 0"),
+        ({"answer_seconds": 0}, "greater than 0"),
     ],
 )
 def test_settings_that_cannot_hold_are_refused(wrong: dict[str, Any], told: str) -> None:
