@@ -54,7 +54,7 @@ def main() -> int:
             "RAGSTONE__KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
             "RAGSTONE__KAFKA__TOPICS": json.dumps([TOPIC]),
         }
-        server = stack.enter_context(Served(folder / "data", **settings))
+        server = stack.enter_context(Served(folder / "data", folder=folder, **settings))
         client = stack.enter_context(server.client())
         applying = Applying(broker.bootstrap, database.url, server.pid)
 
