@@ -20,6 +20,7 @@ from ragstone_server.transport.kafka.working_out import WorkOut
 from tests.unit.pipelines.house import CONTEXT, House, open_house
 
 SOURCE = SourceName("kafka/ragstone/documents/00000")
+LOST_S = 0.001
 WHERE = {"tenant": CONTEXT.collection.tenant, "collection": CONTEXT.collection.collection}
 
 
@@ -61,7 +62,7 @@ class Reader:
         self.log = log
         self.at: int | None = None
         self.flow = Flow(settings.get("documents", 100), 10**9, settings.get("parallel", 8))
-        work_out = WorkOut(source, decode_record, bench.events, bench.house.clock, "")
+        work_out = WorkOut(source, decode_record, bench.events, bench.house.clock, bench.house.lane, "")
         self.partition = Partition(
             source,
             work_out,
@@ -71,13 +72,14 @@ class Reader:
             self._seek,
             commit_documents=settings.get("commit", 16),
             poison_tries=settings.get("poison", 3),
+            lost_s=LOST_S,
         )
         self._task: asyncio.Task[None] | None = None
         self._dice = random.Random(settings.get("seed", 0))
 
-    async def _seek(self, offset: int | None) -> str:
+    async def _seek(self, offset: int | None) -> int:
         self.at = offset or 0
-        return ""
+        return self.at
 
     def start(self) -> None:
         """Assign the partition and poll."""
@@ -106,7 +108,7 @@ class Reader:
 
     async def _poll(self) -> None:
         while True:
-            if self.partition.ready and self.at is not None and not self.flow.full:
+            if self.partition.ready and self.at is not None and not self.partition.full:
                 fetched = self.log.records[self.at : self.at + self._dice.randint(1, 7)]
                 self.at += len(fetched)
                 self.partition.feed(fetched)
@@ -142,8 +144,9 @@ class Bench:
 async def open_bench(folder: Path) -> AsyncIterator[Bench]:
     """With an empty collection."""
 
-    async def fetch(uri: str) -> bytes:
-        return f"content of {uri}".encode()
+    @asynccontextmanager
+    async def fetch(uri: str) -> AsyncIterator[bytes]:
+        yield f"content of {uri}".encode()
 
     async with open_house(folder) as house:
         yield Bench(house, ApplyEvents(house.catalog, house.indexes, house.ingest, fetch))

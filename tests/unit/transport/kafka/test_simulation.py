@@ -9,7 +9,7 @@ import pytest
 
 from ragstone_server.spi.errors import CatalogUnavailable, StageFailed
 from ragstone_server.spi.sources import SourceName
-from ragstone_server.transport.kafka import partition, working_out
+from ragstone_server.transport.kafka import waiting
 from tests.unit.transport.kafka.bench import Bench, Log, Reader, Shaky, event, open_bench
 
 SOURCES = tuple(SourceName(f"kafka/ragstone/documents/{number:05d}") for number in range(3))
@@ -86,7 +86,7 @@ async def run(seed: int, folder: Path) -> None:
             await each.until(len(log.records))
         for each in holders:
             await each.stop()
-            assert (each.flow.documents, each.flow.bytes) == (0, 0)
+            assert (each.flow.documents.used, each.flow.bytes.used, each.flow.worked_out) == (0, 0, 0)
         assert {name: text for name, (_, text) in (await bench.texts()).items()} == model.texts
         assert {name: version for name, (version, _) in (await bench.texts()).items()} == {
             name: model.versions[name] for name in model.texts
@@ -143,8 +143,7 @@ async def disturb(dice: random.Random, bench: Bench, holders: list[Reader], numb
 async def test_p2_the_catalog_says_what_the_log_says(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(working_out, "FIRST_PAUSE_S", 0.0001)
-    monkeypatch.setattr(working_out, "LONGEST_PAUSE_S", 0.001)
-    monkeypatch.setattr(partition, "LOST_S", 0.001)
+    monkeypatch.setattr(waiting, "FIRST_PAUSE_S", 0.0001)
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE_S", 0.001)
     async with asyncio.timeout(30):
         await run(seed, tmp_path)
