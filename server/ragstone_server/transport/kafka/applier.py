@@ -80,6 +80,8 @@ class Applier:
         """So many records more are tried one by one, since a former process died over one of those that were in flight."""
         self._suspect = False
         """Whether the first of them may be the one."""
+        self._trying = False
+        """Whether the catalog may have it that an event is tried by us."""
 
     def be_careful(self) -> None:
         """The former holder died; perhaps over one of those that it held."""
@@ -104,18 +106,34 @@ class Applier:
 
     async def _try(self, claim: SourceClaim, first: Held) -> None:
         """Note that a record is worked on, so that its process's death tells of it; set it aside where it did too often."""
-        persistently = self._patience.persistently
         alone: AbstractAsyncContextManager[object] = self._flow.alone if self._suspect else nullcontext()
         async with alone:
-            tries = await persistently(lambda: self._sources.begin_try(claim, first.offset))
+            tries = await self._begin_try(claim, first.offset)
             if tries > self._poison_tries:
                 message = f"the process ended {tries - 1} times while it worked on this event"
                 self._backlog.settle(first, self._work_out.letter(first.record, POISON, message))
                 return
             self._backlog.allow(first)
             await first.tried.wait()
-            # Whoever dies from now on does not die over it.
-            await persistently(lambda: self._sources.end_try(claim))
+            await self._patience.persistently(lambda: self.survive(claim))
+
+    async def _begin_try(self, claim: SourceClaim, offset: int) -> int:
+        calls = 0
+
+        async def call() -> int:
+            nonlocal calls
+            calls += 1
+            self._trying = True
+            # One that failed may have been counted all the same.
+            return await self._sources.begin_try(claim, offset) - (calls - 1)
+
+        return await self._patience.persistently(call)
+
+    async def survive(self, claim: SourceClaim) -> None:
+        """Whoever dies from now on does not die over the event that we try."""
+        if self._trying:
+            await self._sources.end_try(claim)
+            self._trying = False
 
     async def _apply(self, claim: SourceClaim, batch: list[Held]) -> None:
         """One transaction over the batch, or over what is left of it before a step that no longer fits."""

@@ -72,7 +72,7 @@ class Backlog:
         self._fresh: deque[Held] = deque()
         """Those that were never tried."""
         self._again: list[Held] = []
-        """Those that are to be tried again, in their order. What stands behind one that waits does not begin."""
+        """Those that were not worked out at the first try, in their order, until they are."""
         self._allowed: Held | None = None
         flow.join(self)
 
@@ -156,7 +156,8 @@ class Backlog:
         held = self._next()
         if held is None:
             return False
-        self._unqueue(held)
+        if self._fresh and self._fresh[0] is held:
+            self._fresh.popleft()
         self._allowed = None
         held.due = False
         self.running += 1
@@ -169,10 +170,16 @@ class Backlog:
     def _next(self) -> Held | None:
         if self.one_by_one:
             return self._allowed if self._allowed is not None and self._allowed.due else None
-        queue = self._again or self._fresh
-        if not queue or not queue[0].due or (self._flow.heavy and queue[0] is not self._held[0]):
-            return None
-        return queue[0]
+        held = self._next_in_line()
+        return None if held is None or (self._flow.heavy and held is not self._held[0]) else held
+
+    def _next_in_line(self) -> Held | None:
+        for held in self._again:
+            if held.due:
+                return held
+            if held.why:
+                return None  # What stands behind would fail too, or have to wait for it.
+        return self._fresh[0] if self._fresh else None
 
     async def _try(self, held: Held) -> None:
         try:
@@ -196,12 +203,15 @@ class Backlog:
         if held.gone:
             return
         held.step = step
+        self._unqueue(held)
         if isinstance(step, Write):
             self._weigh(held, step.weight)
         if held.why:
             held.why, held.pauses = "", pauses()
             for other in self._again:  # What it waited for is back, perhaps for them too.
-                self._due(other)
+                if other.timer is not None:
+                    other.why = ""
+                    self._due(other)
 
     def _wait(self, held: Held, why: str, *, suspect: bool) -> None:
         if held.gone:
@@ -228,7 +238,8 @@ class Backlog:
         self._flow.leave_place()
 
     def _queue(self, held: Held) -> None:
-        insort(self._again, held, key=lambda each: each.offset)
+        if held not in self._again:
+            insort(self._again, held, key=lambda each: each.offset)
 
     def _unqueue(self, held: Held) -> None:
         if self._fresh and self._fresh[0] is held:

@@ -26,6 +26,8 @@ Seek = Callable[[int | None], Awaitable[int]]
 SEEK_S = 3.0
 RELEASE_S = 2.0
 MOST_PAUSES = 10
+LONG_S = 60.0
+"""After so long what failed before is past."""
 
 
 class CannotSeek(RagstoneError):
@@ -76,7 +78,8 @@ class Partition:
         self._fetched = 0
         """Offset of the next record to fetch."""
         self._claim: SourceClaim | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        """The one that holds it; before it perhaps a cancelled one, whose transaction has not ended."""
 
     @property
     def next(self) -> int | None:
@@ -115,18 +118,15 @@ class Partition:
 
     def assign(self) -> None:
         """The partition is ours, or ours again; what is held of it stays."""
-        self.ready = False
-        former = self._task
-        if former is not None:
-            former.cancel()
-        self._task = asyncio.create_task(self._hold(former), name=self.source)
+        former = self._end()
+        task = asyncio.create_task(self._hold(former), name=self.source)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def revoke(self) -> None:
         """It may be another's from now on: nothing more is written. Returns when that is sure."""
-        self.ready = False
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        if ending := self._end():
+            await asyncio.wait(ending)
 
     async def close(self) -> None:
         """It is another's, or we end: forget what is held."""
@@ -144,12 +144,18 @@ class Partition:
         self._flow.fill()
         self._changed.set()
 
-    async def _hold(self, former: asyncio.Task[None] | None) -> None:
-        if former is not None:
-            await to_the_end(asyncio.wait({former}))  # its last transaction may not have ended
-        failures = 0
+    def _end(self) -> set[asyncio.Task[None]]:
+        self.ready = False
+        for task in self._tasks:
+            task.cancel()
+        return set(self._tasks)
+
+    async def _hold(self, former: set[asyncio.Task[None]]) -> None:
+        if former:
+            await asyncio.wait(former)
+        loop, failures = asyncio.get_running_loop(), 0
         while True:
-            before = self.next
+            began = loop.time()
             try:
                 claim = await self._take_over()
                 await self._applier.run(claim, self._changed)
@@ -164,13 +170,15 @@ class Partition:
                 self.ready = False
                 await to_the_end(self._let_go())
             # The longer two of us believe to have it, the rarer they take it from each other.
-            failures = min(MOST_PAUSES, failures + 1) if self.next == before else 1
+            failures = min(MOST_PAUSES, failures + 1) if loop.time() - began < LONG_S else 1
             await asyncio.sleep(pause * failures)
 
     async def _take_over(self) -> SourceClaim:
         """What is held goes on, where it begins at what the catalog wants next; otherwise it is fetched anew."""
         claim = await self._patience.persistently(lambda: to_the_end(self._claim_source()))
         reach(FailPoint.KAFKA_AFTER_CLAIM)
+        # Another may have counted a try of ours, who are alive.
+        await self._patience.persistently(lambda: self._applier.survive(claim))
         if not claim.clean:
             self._applier.be_careful()
         if not self.pending or claim.next != self.next:
@@ -206,6 +214,7 @@ class Partition:
             return
         try:
             async with asyncio.timeout(RELEASE_S):
+                await self._applier.survive(claim)
                 await self._sources.release(claim)
         except (RagstoneError, TimeoutError) as error:
             logger.warning("%s could not be released: %s", self.source, told(error))
