@@ -188,8 +188,10 @@ class Process:
         poison: int = 3,
         rate: float = 0.0,
         fetch: int = 7,
+        step: float = STEP_S,
     ) -> None:
         self.bench = bench
+        self._step = step
         self.flow = Flow(documents, size, parallel)
         self.sources = Link(bench.store.sources, bench, rate)
         self.store = Link(bench.store, bench, rate)
@@ -253,7 +255,7 @@ class Process:
         """Wait until so much is applied."""
         async with asyncio.timeout(MOST_S):
             while (self.partitions[source].next or 0) < offset:
-                await asyncio.sleep(STEP_S)
+                await asyncio.sleep(self._step)
 
     def idle(self) -> bool:
         """Whether it holds nothing, and nothing of it is left over."""
@@ -288,7 +290,7 @@ class Process:
                     if fetched:
                         self.at[source] = fetched[-1].offset + 1
                         partition.feed(fetched)
-            await asyncio.sleep(STEP_S)
+            await asyncio.sleep(self._step)
 
 
 def decode_record(record: Record) -> DocumentChange:
