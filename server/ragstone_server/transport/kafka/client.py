@@ -114,9 +114,9 @@ def explained(error: Exception, settings: KafkaSettings) -> str:
         case kafka.OffsetOutOfRangeError():
             return "the broker has deleted events that were not read yet; it goes on with those that are left"
         case ssl.SSLCertVerificationError():
-            return f"the certificate of {servers} is not trusted ({error.verify_message}): look at kafka.ca_file"
+            return f"the certificate of {servers} is not trusted ({error}): look at kafka.ca_file"
         case ssl.SSLError():
-            return f"{servers} refuses TLS ({error.reason}): look at the port, kafka.tls, cert_file and key_file"
+            return f"{servers} refuses TLS ({error}): look at the port, kafka.tls, cert_file and key_file"
         case OSError() | TimeoutError() | kafka.KafkaConnectionError() | kafka.KafkaTimeoutError():
             why = f" ({error})" if str(error) else ""
             security = "with" if settings.tls else "without"

@@ -90,15 +90,17 @@ class Flow:
     def fill(self) -> None:
         """Begin what may begin, each source in its turn; to be called whenever something has changed."""
         passed = 0
-        # The last places are for those that have none, so that one whose events hang does not stop the others.
-        kept = min(len(self._workers) - 1, self._places // 4)
         while self.free and passed < len(self._workers):
             worker = self._workers[0]
             self._workers.rotate(-1)
-            if (self.free <= kept and worker.running) or not worker.begin_one():
+            if (worker.running and self._kept()) or not worker.begin_one():
                 passed += 1
             else:
                 passed = 0
+
+    def _kept(self) -> bool:
+        """Whether the last places are for those that have none, so that one whose events hang does not stop the others."""
+        return self.free <= -(-self._places // 8) < self._places and not all(each.running for each in self._workers)
 
     def take_place(self) -> None:
         """One more is worked out."""

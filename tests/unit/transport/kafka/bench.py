@@ -120,9 +120,7 @@ class Bench:
         """Called before an event is worked out: it may raise, and take its time."""
         self.applying: Callable[[SourceMove, list[Any]], Awaitable[None]] = self.nothing
         """Called before events are applied, as `preparing`."""
-        self.settings = CollectionSettings(
-            description="", default_readers=DefaultReaders.TENANT, version_scheme=scheme
-        )
+        self.settings = CollectionSettings(description="", default_readers=DefaultReaders.TENANT, version_scheme=scheme)
 
     async def nothing(self, *_: object) -> None:
         """What happens unless a test says more."""
@@ -223,9 +221,10 @@ class Process:
 
     async def lose(self, source: SourceName = SOURCE) -> None:
         """Hand it over to another process."""
-        partition = self.partitions.pop(source)
-        await partition.revoke()
-        await partition.close()
+        partition = self.partitions.pop(source, None)
+        if partition is not None:
+            await partition.revoke()
+            await partition.close()
 
     async def stop(self) -> None:
         """Hand over all, and end."""

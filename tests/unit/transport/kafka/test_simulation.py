@@ -52,6 +52,7 @@ class History:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
+        random.seed(seed)  # pauses have some jitter
         self.bench = Bench(self.dice)
         self.model = Model()
         self.logs = {source: Log() for source in SOURCES}
