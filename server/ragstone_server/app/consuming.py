@@ -20,8 +20,13 @@ def make_events(
     configuration: Configuration, catalog: Catalog, indexes: Indexes, ingest: IngestDocument, host: Host
 ) -> ApplyEvents:
     """What applies events; what they refer to is fetched where the settings allow it."""
-    allowed = configuration.kafka.references if configuration.kafka is not None else ()
-    references = References(allowed, configuration.ingest.max_document_bytes, host.bulk)
+    kafka = configuration.kafka
+    references = References(
+        kafka.references if kafka is not None else (),
+        configuration.ingest.max_document_bytes,
+        kafka.max_bytes_in_flight if kafka is not None else 0,
+        host.bulk,
+    )
     return ApplyEvents(catalog, indexes, ingest, references)
 
 
@@ -36,5 +41,5 @@ async def open_kafka(
     from ragstone_server.transport.kafka.reading import reading
 
     return await stack.enter_async_context(
-        reading(settings, events, catalog.store.sources, host.clock, events.view_lag)
+        reading(settings, events, catalog.store.sources, host.clock, host.bulk, events.view_lag)
     )

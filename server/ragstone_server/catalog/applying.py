@@ -5,7 +5,14 @@ from typing import TypeAlias
 
 from ragstone_server.catalog.writes import Write, WriteReceipt
 from ragstone_server.spi.catalog_store import CatalogStore, CatalogTransaction, StoredVersion, VectorsMissing
-from ragstone_server.spi.errors import CatalogUnavailable, Overloaded, RagstoneError, RequestError, StorageFull
+from ragstone_server.spi.errors import (
+    CatalogUnavailable,
+    GenerationMismatch,
+    Overloaded,
+    RagstoneError,
+    RequestError,
+    StorageFull,
+)
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.source_store import SourceTransaction
@@ -82,7 +89,8 @@ async def _carry_out(
         receipt = await step.action(collection, await documents.stored(step))
     except _TRANSIENT:
         raise
-    except VectorsMissing as error:
+    except (VectorsMissing, GenerationMismatch) as error:
+        # Another generation is no fault of the event: who works it out again hears of it, and waits.
         raise OutOfDate(number) from error
     except RequestError as error:
         letter = letter_of(number, error)

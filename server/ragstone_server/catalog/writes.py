@@ -54,6 +54,8 @@ class Write:
     document: DocumentId
     action: Action[WriteReceipt | None]
     """None: what was worked out no longer fits what is stored; work it out again. Nothing was written."""
+    weight: int = 0
+    """Bytes of text and vectors that it carries, about."""
 
 
 class Writes:
@@ -94,7 +96,7 @@ class Writes:
                 watermark=self.watermark(collection, head),
             )
 
-        return Write(collection=collection, document=document, action=action)
+        return Write(collection=collection, document=document, action=action, weight=_weight(content))
 
     def move(
         self,
@@ -167,6 +169,10 @@ def judge(
         and (stored.fields.attributes, stored.fields.uri) == (fields.attributes, fields.uri)
     )
     return judge_upsert(collection.settings.version_scheme, stored, version, content_hash, same_fields=same_fields)
+
+
+def _weight(content: NewContent) -> int:
+    return len(content.text) + sum(vector.nbytes for vector in content.vectors.values())
 
 
 def check_generation(collection: CollectionRecord, generation: Generation) -> None:

@@ -1,6 +1,7 @@
 """Events of a source of documents: worked out side by side, applied in the order of the source."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from ragstone_server.catalog.applying import LetterOf, Outcome, Step
 from ragstone_server.catalog.catalog import Catalog
@@ -18,8 +19,8 @@ from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import SourceMove
 
-Fetch = Callable[[str], Awaitable[bytes]]
-"""The content that a URI names. Raises a `RequestError`."""
+Fetch = Callable[[str], AbstractAsyncContextManager[bytes]]
+"""The content that a URI names, which takes room until the context is left. Raises a `RequestError`."""
 
 
 class ApplyEvents:
@@ -39,8 +40,9 @@ class ApplyEvents:
             case UpsertEvent():
                 return await self._ingest.prepare(event.upload, event.record_time_micros)
             case ReferenceEvent():
-                fetched = event.with_content(await self._fetch(event.reference))
-                return await self._ingest.prepare(fetched.upload, fetched.record_time_micros)
+                async with self._fetch(event.reference) as content:
+                    fetched = event.with_content(content)
+                    return await self._ingest.prepare(fetched.upload, fetched.record_time_micros)
             case DeleteEvent():
                 collection = await self._catalog.collection(event.name.collection)
                 version = version_in(collection, event.version, event.record_time_micros)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +27,9 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture
 def replay(house: House) -> Replay:
-    async def fetch(uri: str) -> bytes:
-        return f"what {uri} holds".encode()
+    @asynccontextmanager
+    async def fetch(uri: str) -> AsyncIterator[bytes]:
+        yield f"what {uri} holds".encode()
 
     return replaying(house.catalog, ApplyEvents(house.catalog, house.indexes, house.ingest, fetch))
 

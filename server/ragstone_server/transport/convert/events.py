@@ -21,6 +21,9 @@ from ragstone_server.transport.convert.event_metadata import typed_metadata
 from ragstone_server.transport.convert.event_values import read_event, refuse
 from ragstone_server.transport.convert.validation import validate
 
+LATEST_MS = 253_370_764_800_000
+"""The year 9999. A producer may send any number as the time of a record; a later one is none."""
+
 _HINTS = {"upsert.reference": "send a URI as s3://bucket/key, with blanks and what is not ASCII percent-encoded"}
 """Where the rule is a pattern, which tells a person little."""
 
@@ -45,7 +48,7 @@ def decode(
         validate(event)
     check_key(key, name, bound_collection)
     version = event.version if event.HasField("version") else None
-    record_time = timestamp_ms * 1000 if timestamp_ms > 0 else None
+    record_time = timestamp_ms * 1000 if 0 < timestamp_ms <= LATEST_MS else None
     if event.WhichOneof("action") == "delete":
         return DeleteEvent(name=name, version=version, record_time_micros=record_time)
     with _refusing("upsert."):

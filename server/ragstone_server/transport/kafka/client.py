@@ -7,15 +7,19 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka import errors as kafka
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from ragstone_server.spi.errors import StartError
 from ragstone_server.transport.kafka.settings import KafkaSettings
+from ragstone_server.transport.kafka.waiting import told
 
 HEARTBEATS_A_SESSION = 10
 STOP_S = 5.0
 """Longest time for a client to say good-bye; without its broker it never would."""
 REQUEST_S = 15.0
+MOST_BYTES = 256 * 1024 * 1024
+"""Of a message that we send; what the topic takes is up to the broker."""
 
 # While a broker is away they write a hundred lines a second; the consumer tells what matters.
 for _noisy in ("aiokafka", "kafka"):
@@ -54,7 +58,7 @@ def make_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
         **connection(settings),
         group_id=settings.group,
         enable_auto_commit=False,
-        auto_offset_reset=settings.start.value,
+        auto_offset_reset="none",  # it would do so without a word
         isolation_level="read_committed",
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=session_ms // HEARTBEATS_A_SESSION,
@@ -66,7 +70,13 @@ def make_consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
     """A producer whose messages are on all replicas when they are acknowledged, each once."""
-    return AIOKafkaProducer(**connection(settings), acks="all", enable_idempotence=True, compression_type="gzip")
+    return AIOKafkaProducer(
+        **connection(settings),
+        acks="all",
+        enable_idempotence=True,
+        compression_type="gzip",
+        max_request_size=MOST_BYTES,
+    )
 
 
 async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
@@ -78,27 +88,56 @@ async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     await asyncio.gather(stopping, return_exceptions=True)
 
 
+async def reason(error: Exception, settings: KafkaSettings) -> str:
+    """As `explained`. Why a broker refuses us the client keeps to its log, so one is greeted for the answer."""
+    if isinstance(error, kafka.KafkaConnectionError):
+        error = await _refusal(settings) or error
+    return explained(error, settings)
+
+
 def explained(error: Exception, settings: KafkaSettings) -> str:
     """What to tell an operator, and what to do about it."""
+    servers = settings.bootstrap_servers
     match error:
+        case StartError():
+            return error.message
         case kafka.TopicAuthorizationFailedError():
             return f"the brokers do not let us read {', '.join(settings.topics)}: grant READ and DESCRIBE on the topic"
         case kafka.GroupAuthorizationFailedError():
             return f"the brokers do not let us use the group {settings.group}: grant READ on it, or name another group"
         case kafka.AuthenticationFailedError() | kafka.SaslAuthenticationFailed():
-            return "the brokers refuse the login: look at username, password and sasl_mechanism"
+            return f"the brokers refuse the login ({error}): look at kafka.username, password and sasl_mechanism"
+        case kafka.UnsupportedSaslMechanismError():
+            return f"the brokers do not take {settings.sasl_mechanism}: look at kafka.sasl_mechanism"
         case kafka.UnknownTopicOrPartitionError():
             return f"a topic of {', '.join(settings.topics)} does not exist: create it, or correct kafka.topics"
-        case kafka.KafkaConnectionError():
-            login = ", and whether they take this login" if settings.sasl_mechanism else ""
-            return (
-                f"no broker of {settings.bootstrap_servers} answers: look whether they run"
-                f"{', and with the same security' if settings.tls or login else ''}{login}"
-            )
-        case TimeoutError():
-            return "the brokers do not answer in time: look whether they run and can be reached"
+        case kafka.OffsetOutOfRangeError():
+            return "the broker has deleted events that were not read yet; it goes on with those that are left"
+        case ssl.SSLCertVerificationError():
+            return f"the certificate of {servers} is not trusted ({error}): look at kafka.ca_file"
+        case ssl.SSLError():
+            return f"{servers} refuses TLS ({error}): look at the port, kafka.tls, cert_file and key_file"
+        case OSError() | TimeoutError() | kafka.KafkaConnectionError() | kafka.KafkaTimeoutError():
+            why = f" ({error})" if str(error) else ""
+            security = "with" if settings.tls else "without"
+            return f"no broker of {servers} answers{why}: look whether they run, and listen there {security} TLS"
         case _:
-            return f"{type(error).__name__}: {error}"
+            return told(error)
+
+
+async def _refusal(settings: KafkaSettings) -> Exception | None:
+    """What a broker answers to a greeting; None: it takes us."""
+    options = connection(settings)
+    found: Exception | None = None
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers")):
+        try:
+            greeted = await create_conn(host, port, **options)
+        except (kafka.KafkaError, OSError, TimeoutError) as error:
+            found = error
+        else:
+            greeted.close()
+            return None
+    return found
 
 
 def _tls(settings: KafkaSettings) -> ssl.SSLContext:

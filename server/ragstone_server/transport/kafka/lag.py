@@ -23,6 +23,8 @@ async def holding_up(flow: Flow, view_lag: Callable[[], Awaitable[int]], most: i
                 lag = await view_lag()
             except RagstoneError as error:
                 logger.info("how far the views are is not known: %s", error)
+            except Exception:
+                logger.exception("how far the views are is not known")  # it may be the next time
             else:
                 why = f"the indexes are {lag} changes behind, and kafka.max_view_lag is {most}" if lag > most else ""
                 if why and not flow.held_up:

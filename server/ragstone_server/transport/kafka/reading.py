@@ -9,12 +9,13 @@ from aiokafka import TopicPartition
 from ragstone_server.pipelines.apply_events import ApplyEvents
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import InvalidName, StartError
+from ragstone_server.spi.host import Lane
 from ragstone_server.spi.names import DEFAULT_TENANT, CollectionId, CollectionName
 from ragstone_server.spi.source_store import SourceStore
 from ragstone_server.spi.sources import SourceName, SourceState, SourceStatus
 from ragstone_server.transport.convert.events import decode
-from ragstone_server.transport.kafka.client import connection
-from ragstone_server.transport.kafka.consumer import Consumer
+from ragstone_server.transport.kafka.client import HEARTBEATS_A_SESSION, connection
+from ragstone_server.transport.kafka.consumer import STARTING, Consumer
 from ragstone_server.transport.kafka.flow import Flow
 from ragstone_server.transport.kafka.lag import holding_up
 from ragstone_server.transport.kafka.letters import Letters
@@ -35,10 +36,10 @@ class Reading:
     def status(self) -> Sequence[SourceStatus]:
         """Of the consumer where it holds nothing, and of each partition that it holds."""
         held = dict(self.consumer.partitions)
-        if not held or self.consumer.failure:
+        if not held:
             name = SourceName(f"kafka/{self.settings.group}/{','.join(self.settings.topics)}")
             failure = self.consumer.failure
-            state = SourceState.STARTING if failure in ("", "starting") else SourceState.WAITING
+            state = SourceState.STARTING if failure in ("", STARTING) else SourceState.WAITING
             detail = failure or "the group has given no partition to this process"
             return [SourceStatus(name=name, state=state, detail=detail)]
         return [self._status(place, partition) for place, partition in sorted(held.items())]
@@ -49,7 +50,9 @@ class Reading:
 
     def _status(self, place: TopicPartition, partition: Partition) -> SourceStatus:
         state, detail = SourceState.RUNNING, ""
-        if partition.waiting:
+        if self.consumer.failure:
+            state, detail = SourceState.WAITING, self.consumer.failure
+        elif partition.waiting:
             state, detail = SourceState.WAITING, partition.waiting
         elif not partition.ready:
             state = SourceState.STARTING
@@ -57,14 +60,14 @@ class Reading:
             state, detail = SourceState.PAUSED, self.flow.held_up
         elif self.letters is not None and self.letters.failure:
             detail = f"dead letters cannot be published: {self.letters.failure}"
-        end = self.consumer.end_of(place)
+        end, reached = self.consumer.end_of(place), max(partition.next or 0, self.consumer.reached(place))
         return SourceStatus(
             name=partition.source,
             state=state,
             detail=detail,
             position=partition.next,
             end=end,
-            lag=None if end is None or partition.next is None else max(0, end - partition.next),
+            lag=None if end is None or partition.next is None else max(0, end - reached),
             applied_until=partition.applied_until,
             pending=partition.pending,
         )
@@ -88,6 +91,7 @@ async def reading(
     events: ApplyEvents,
     sources: SourceStore,
     clock: Clock,
+    bulk: Lane,
     view_lag: Callable[[], Awaitable[int]],
 ) -> AsyncIterator[Reading]:
     """Read until the context is left; then hand over. Raises `StartError` for what no waiting helps with."""
@@ -102,6 +106,7 @@ async def reading(
             lambda record: decode(record.key, record.value, record.headers, record.timestamp_ms, collection),
             events,
             clock,
+            bulk,
             str(collection) if collection is not None else "",
         )
         return Partition(
@@ -113,6 +118,8 @@ async def reading(
             lambda offset: consumer.seek(place, offset),
             commit_documents=settings.commit_documents,
             poison_tries=settings.poison_tries,
+            # A heartbeat tells who has lost it.
+            lost_s=settings.session_seconds / HEARTBEATS_A_SESSION,
         )
 
     consumer = Consumer(settings, flow, make)
@@ -120,7 +127,10 @@ async def reading(
         letters = None
         if settings.dead_letter_topic is not None:
             letters = Letters(
-                settings, settings.dead_letter_topic, sources, lambda: [p.source for p in consumer.partitions.values()]
+                settings,
+                settings.dead_letter_topic,
+                sources,
+                lambda: {each.source: each.counts.dead for each in consumer.partitions.values()},
             )
             await stack.enter_async_context(letters.running())
         await stack.enter_async_context(holding_up(flow, view_lag, settings.max_view_lag))

@@ -81,6 +81,11 @@ class KafkaSettings(Settings):
         unread = set(self.collections) - set(self.topics)
         if unread:
             raise ValueError(f"collections: {', '.join(sorted(unread))}: not among topics")
+        for beginning in self.references:
+            if not beginning.startswith(("/", "http://", "https://")):
+                raise ValueError(
+                    f"references: {beginning!r} is not read; begin with http://, https://, or / for a folder"
+                )
         if self.dead_letter_topic in self.topics:
             raise ValueError("dead_letter_topic must not be among topics")
         return self

@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
 from ragstone_server.transport.kafka import consumer as module
+from ragstone_server.transport.kafka import watch
 from ragstone_server.transport.kafka.consumer import Consumer
 from ragstone_server.transport.kafka.flow import Flow
 from ragstone_server.transport.kafka.settings import KafkaSettings
@@ -43,6 +44,9 @@ class Client:
             raise KafkaTimeoutError
         return dict.fromkeys(places, 7)
 
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0}
+
     def highwater(self, place: TopicPartition) -> int:
         return 3 if self.hangs == "fetching" else 7
 
@@ -63,7 +67,8 @@ async def test_p1_a_client_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(module, "make_consumer", make)
     monkeypatch.setattr(module, "HANGING_SESSIONS", 0.05)
-    monkeypatch.setattr(module, "GROUP_COMMIT_S", 0.01)
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(watch, "ANSWER_S", 0.01)
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1", topics=("documents",), session_seconds=6)
 
     def no_partition(*_: object) -> Any:
