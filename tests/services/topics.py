@@ -4,11 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.protocol.admin import CreateAclsRequest
 
 _PATIENCE_SECONDS: Final = 30.0
+_TOPIC, _GROUP, _LITERAL, _ALLOW = 2, 3, 3, 3
+"""Numbers of Kafka's protocol."""
+
+
+class Operation(IntEnum):
+    """What may be allowed, by its number in Kafka's protocol."""
+
+    READ = 3
+    WRITE = 4
+    DESCRIBE = 8
 
 
 def create(bootstrap: str, topic: str, partitions: int, settings: Mapping[str, str]) -> None:
@@ -31,6 +43,20 @@ def delete(bootstrap: str, *topics: str) -> None:
     async def work() -> None:
         async with _admin(bootstrap) as admin:
             await admin.delete_topics(list(topics))
+
+    _elsewhere(work)
+
+
+def allow(bootstrap: str, user: str, operation: Operation, *, topic: str = "", group: str = "") -> None:
+    """Let a user who logs in do that to a topic or a group."""
+    kind, name = (_TOPIC, topic) if topic else (_GROUP, group)
+    request = CreateAclsRequest(kind, name, _LITERAL, f"User:{user}", "*", operation, _ALLOW)
+
+    async def work() -> None:
+        async with _admin(bootstrap) as admin:
+            answer = await admin._send_request(request)  # there is no call for it
+            refused = [error for error in answer.creation_responses if error[0] != 0]
+            assert refused == [], refused
 
     _elsewhere(work)
 

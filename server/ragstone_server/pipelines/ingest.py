@@ -137,6 +137,7 @@ class IngestDocument:
 
     async def _work_out(self, examined: "_Examined") -> Write:
         upload = examined.upload
+        reach(FailPoint.INGEST_BEFORE_WORK, upload.name.document)
         parsed = await self._parse(upload, examined.data)
         fields = _fields(upload, parsed)
         content = await self._content(upload.name, fields.title, parsed, examined.content_hash, len(examined.data))

@@ -13,6 +13,7 @@ class FailPoint(StrEnum):
 
     CATALOG_BEFORE_COMMIT = "catalog-before-commit"
     CATALOG_AFTER_COMMIT = "catalog-after-commit"
+    INGEST_BEFORE_WORK = "ingest-before-work"
     INGEST_BEFORE_ACKNOWLEDGEMENT = "ingest-before-acknowledgement"
     VECTORS_BEFORE_SEGMENT = "vectors-before-segment"
     VECTORS_AFTER_SEGMENT = "vectors-after-segment"
@@ -27,26 +28,32 @@ class FailPoint(StrEnum):
     COLLECTION_BEFORE_FILES = "collection-before-files"
 
 
-def _parse(text: str) -> dict[FailPoint, tuple[str, int]]:
-    """Read `point=action[@n]`, comma-separated: `kill`, or `sleep` for an hour, at the n-th passing."""
+def _parse(text: str) -> dict[FailPoint, tuple[str, int, str]]:
+    """Read `point=action[@n][~about]`, comma-separated.
+
+    `kill`, or `sleep` for an hour, at the n-th passing; of those that have `about` in what they are about.
+    """
     armed = {}
     for item in filter(None, text.split(",")):
         point, _, rest = item.partition("=")
-        action, _, count = rest.partition("@")
-        armed[FailPoint(point)] = (action or "kill", int(count or 1))
+        when, _, about = rest.partition("~")
+        action, _, count = when.partition("@")
+        armed[FailPoint(point)] = (action or "kill", int(count or 1), about)
     return armed
 
 
 _armed = _parse(os.environ.get(VARIABLE, ""))
 
 
-def reach(point: FailPoint) -> None:
+def reach(point: FailPoint, about: str = "") -> None:
     """Pass the named instant; where a test armed it, the process ends here as by loss of power."""
     if not _armed or point not in _armed:
         return
-    action, count = _armed[point]
+    action, count, word = _armed[point]
+    if word not in about:
+        return
     if count > 1:
-        _armed[point] = (action, count - 1)
+        _armed[point] = (action, count - 1, word)
     elif action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     else:
