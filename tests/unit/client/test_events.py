@@ -130,7 +130,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"version": 2**63}, "version", "from 1 to 9223372036854775807"),
     ({"text": None}, "upsert.content", "text, content or reference"),
     ({"content": b"x"}, "upsert.content", "text and content"),
-    ({"text": None, "reference": "bucket/key"}, "upsert.reference", "s3://bucket/key"),
+    ({"text": None, "reference": "bucket/key"}, "upsert.reference", "https://files.example.com/manual.pdf"),
     ({"text": None, "reference": "s3://bucket/a b"}, "upsert.reference", "percent-encoded"),
     ({"text": None, "reference": f"s3://{'x' * 2048}"}, "upsert.reference", "the limit is 2048"),
     ({"text": "a \ud800 b"}, "upsert.text", "character 2 is half of a surrogate pair"),

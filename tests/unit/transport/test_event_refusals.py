@@ -49,7 +49,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({**GOOD, "upsert": {"data": "%%%"}}, "upsert.data", "base64"),
     ({**GOOD, "upsert": {"data": "A"}}, "upsert.data", "base64"),
     ({**GOOD, "upsert": {"data": "ü"}}, "upsert.data", "base64"),
-    ({**GOOD, "upsert": {"reference": "/a/b"}}, "upsert.reference", "s3://bucket/key"),
+    ({**GOOD, "upsert": {"reference": "/a/b"}}, "upsert.reference", "https://files.example.com/manual.pdf"),
     (upsert(metadata=["x" * 1000]), "value", "Map field metadata"),
     (upsert(metadata={"": "v"}), "upsert.metadata[]", "at least 1"),
     (metadata(None), "upsert.metadata['k']", "leave the key out"),

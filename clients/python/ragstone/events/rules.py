@@ -68,7 +68,10 @@ def _upsert(upsert: EventUpsert) -> Iterator[Problem]:
         if len(getattr(upsert, field)) > most:
             yield field, f"it has {len(getattr(upsert, field))} characters, and the limit is {most}"
     if upsert.HasField("reference") and not _URI.fullmatch(upsert.reference):
-        yield "reference", "send a URI as s3://bucket/key, with blanks and what is not ASCII percent-encoded"
+        yield (
+            "reference",
+            "send a URI as https://files.example.com/manual.pdf, with blanks and what is not ASCII percent-encoded",
+        )
     if len(upsert.metadata) > _MOST_KEYS:
         yield "metadata", f"it has {len(upsert.metadata)} keys, and the limit is {_MOST_KEYS}"
     for key, value in upsert.metadata.items():

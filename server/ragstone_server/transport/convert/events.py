@@ -24,7 +24,9 @@ from ragstone_server.transport.convert.validation import validate
 LATEST_MS = 253_370_764_800_000
 """The year 9999. A producer may send any number as the time of a record; a later one is none."""
 
-_HINTS = {"upsert.reference": "send a URI as s3://bucket/key, with blanks and what is not ASCII percent-encoded"}
+_HINTS = {
+    "upsert.reference": "send a URI as https://files.example.com/manual.pdf, with blanks and what is not ASCII percent-encoded"
+}
 """Where the rule is a pattern, which tells a person little."""
 
 
