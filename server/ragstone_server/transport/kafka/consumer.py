@@ -41,7 +41,23 @@ def source_name(group: str, place: TopicPartition) -> SourceName:
     return SourceName(f"kafka/{quote(group, safe='')}/{place.topic}/{place.partition:05d}")
 
 
-class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Hears what one client says. A client that was replaced may still say something, about partitions that the next one has."""
+
+    def __init__(self, consumer: "Consumer", client: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self._client = client
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        if self._consumer.client is self._client:
+            await self._consumer.revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        if self._consumer.client is self._client:
+            await self._consumer.assigned(self._client, assigned)
+
+
+class Consumer:
     """Holds the partitions that the group gives to this process."""
 
     def __init__(self, settings: KafkaSettings, flow: Flow, make_partition: MakePartition) -> None:
@@ -51,7 +67,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings = settings
         self._flow = flow
         self._make = make_partition
-        self._client: AIOKafkaConsumer | None = None
+        self.client: AIOKafkaConsumer | None = None
+        """The one that reads at present."""
         self._watch: Watch | None = None
         self._fetching = asyncio.Lock()
         """Held from fetching until the records are handed over, so that nothing is sought in between."""
@@ -76,7 +93,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def seek(self, place: TopicPartition, offset: int | None) -> int:
         """Fetch from there on, paused at first; None: from where the group or the settings say. Raises `CannotSeek`."""
-        client = self._client
+        client = self.client
         if client is None or place not in client.assignment():
             raise CannotSeek("the brokers have not assigned it yet")
         try:
@@ -88,17 +105,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise CannotSeek(explained(error, self._settings)) from error
         return begin
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Stop writing to them, as far as that is possible in time."""
         await self._bounded(*(self.partitions[place].revoke() for place in revoked if place in self.partitions))
         if self._watch is not None:
             await self._bounded(self._watch.note_in_group())
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def assigned(self, client: AIOKafkaConsumer, assigned: Iterable[TopicPartition]) -> None:
         """Go on with those that stay, begin with new ones, forget the others."""
-        client, places = self._client, set(assigned)
-        if client is None:
-            return  # we are leaving
+        places = set(assigned)
         for place in places:
             client.pause(place)
             client.seek(place, 0)  # until the catalog has said where to go on; else the client looks for a place itself
@@ -138,9 +153,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await client.start()
             await self._check_topics(client)
-            self._client = client
+            self.client = client
             self._watch = Watch(client, self._settings, self.partitions, self._fetching)
-            client.subscribe(list(self._settings.topics), listener=self)
+            client.subscribe(list(self._settings.topics), listener=_Listener(self, client))
             self._fail("")
             watching = asyncio.create_task(self._look_forever(self._watch), name="kafka-watch")
             try:
@@ -158,7 +173,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._bounded(*(partition.revoke() for partition in self.partitions.values()))
         if self._watch is not None:
             await self._bounded(self._watch.note_in_group())
-        self._client = self._watch = None
+        self.client = self._watch = None
         await stop(client)
 
     async def _check_topics(self, client: AIOKafkaConsumer) -> None:
