@@ -50,10 +50,11 @@ class Proxy:
             if self._server is not None:
                 self._server.close()
                 self._server = None
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)  # the loop closes what was aborted in its next round
+            for _ in range(3):  # rounds in which the loop hands over what it has accepted, and closes what was aborted
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await asyncio.sleep(0)
 
         self._call(work)
 
@@ -96,6 +97,8 @@ class Proxy:
         task = asyncio.ensure_future(self._connect(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before its first step runs none of its lines.
+        task.add_done_callback(lambda _: _reset(writer))
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = [writer]
