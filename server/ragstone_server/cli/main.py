@@ -20,6 +20,7 @@ COMMANDS = {
     "migrate": "ragstone_server.cli.migrate",
     "models": "ragstone_server.cli.models",
     "eval": "ragstone_server.cli.evaluate",
+    "bench": "ragstone_server.cli.bench",
 }
 
 
