@@ -33,10 +33,10 @@ class Measured:
 
 
 @contextlib.contextmanager
-def running(*command: str) -> Iterator[Measured]:
-    """Start a server that says `listening on HOST:PORT`, and end it."""
+def running(*command: str, **environment: str) -> Iterator[Measured]:
+    """Start a server that says `listening on HOST:PORT`, with further variables in its environment, and end it."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stdout is not None
     try:
         first = process.stdout.readline()
