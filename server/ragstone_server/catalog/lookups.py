@@ -1,11 +1,14 @@
 """Reads that wait at the same time share a round trip."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from ragstone_server.spi.catalog_store import CatalogStore, StoredVersion
-from ragstone_server.spi.names import DocumentId
+import numpy as np
+from numpy.typing import NDArray
+
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, StoredVersion
+from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey
 
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -32,12 +35,21 @@ class Shared(Generic[KeyT, ValueT]):
 
     async def get(self, key: KeyT) -> ValueT | None:
         """The value of a key, or None."""
+        return await asyncio.shield(self._wanted(key))
+
+    async def get_all(self, keys: Iterable[KeyT]) -> dict[KeyT, ValueT]:
+        """The values of those keys that have one."""
+        wanted = {key: self._wanted(key) for key in keys}
+        if wanted:
+            await asyncio.wait(wanted.values())
+        return {key: value for key, future in wanted.items() if (value := future.result()) is not None}
+
+    def _wanted(self, key: KeyT) -> asyncio.Future[ValueT | None]:
         if key not in self._waiting:
             self._waiting[key] = asyncio.get_running_loop().create_future()
-        future = self._waiting[key]
         if self._worker is None:
             self._worker = asyncio.create_task(self._work(), name="lookup")
-        return await asyncio.shield(future)
+        return self._waiting[key]
 
     async def _work(self) -> None:
         try:
@@ -77,3 +89,47 @@ class Versions:
         finally:
             if shared.idle:
                 self._shared.pop(collection, None)
+
+
+class Collections:
+    """Collections by name: all who want one at the same time share the reading of it."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        self._store = store
+        self._shared: dict[CollectionName, Shared[CollectionName, CollectionRecord]] = {}
+
+    async def get(self, name: CollectionName) -> CollectionRecord:
+        """As it is now. Raises `CollectionNotFound`."""
+
+        async def ask(names: list[CollectionName]) -> Mapping[CollectionName, CollectionRecord]:
+            return {name: await self._store.collection(name) for name in names}
+
+        shared = self._shared.setdefault(name, Shared(ask))
+        try:
+            found = await shared.get(name)
+        finally:
+            if shared.idle:
+                self._shared.pop(name, None)
+        assert found is not None
+        return found
+
+
+class Vectors:
+    """Vectors that are known, by the hashes of their texts."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        self._store = store
+        self._shared: dict[tuple[TenantId, str], Shared[bytes, NDArray[np.float16]]] = {}
+
+    async def get(self, tenant: TenantId, embedder: str, hashes: Iterable[bytes]) -> dict[bytes, NDArray[np.float16]]:
+        """Of the tenant, by the embedder."""
+
+        def ask(wanted: list[bytes]) -> Awaitable[Mapping[bytes, NDArray[np.float16]]]:
+            return self._store.vectors(tenant, embedder, wanted)
+
+        shared = self._shared.setdefault((tenant, embedder), Shared(ask))
+        try:
+            return await shared.get_all(hashes)
+        finally:
+            if shared.idle:
+                self._shared.pop((tenant, embedder), None)
