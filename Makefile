@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-llm faults lint types format protos protos-check requirements bench bench-generate eval clean
+.PHONY: help setup demo test test-llm faults lint types format protos protos-check requirements bench bench-generate bench-kafka eval clean
 
 help: ## Show this list.
 	@echo "Ragstone: answers from documents, as a gRPC service. Begin with: make demo"
@@ -45,7 +45,7 @@ test: setup ## Run every test.
 test-llm: setup ## Ask a real small model on the CPU, end to end; the first time builds its server (ten minutes).
 	@$(PYTEST) -m llm tests/llm
 
-faults: setup ## Run the long suite: 200 kills, 1,000 faults of providers, every real file. SEED=n replays one.
+faults: setup ## Run the long suite: 200 faults of servers, 200 kills, 1,000 faults of providers, every real file. SEED=n replays one.
 	@RAGSTONE_FAULT_SEED=$(SEED) $(PYTEST) -m faults
 	@RAGSTONE_ALL_FILES=1 $(PYTEST) tests/unit/plugins/documents/test_real_files.py
 
@@ -80,6 +80,9 @@ bench: setup ## Measure ingest, retrieval and start-up; BENCH_ARGS are passed on
 
 bench-generate: setup ## Measure streamed answers beside the provider called directly; BENCH_ARGS are passed on.
 	@$(BIN)/python -m scripts.bench_generate $(BENCH_ARGS)
+
+bench-kafka: setup ## Measure documents by Kafka into PostgreSQL beside the bare client library; BENCH_ARGS are passed on.
+	@$(BIN)/python -m scripts.bench_kafka $(BENCH_ARGS)
 
 eval: setup ## Measure retrieval quality on a BEIR folder: make eval DATA=path.
 	@$(BIN)/python -m scripts.evaluate $(DATA)

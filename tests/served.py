@@ -56,6 +56,12 @@ class Served:
         assert first.startswith("listening on "), self.log()
         self.address = first.split()[-1]
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def client(self) -> Client:
         """A client of it."""
         return Client(self.address)

@@ -1,6 +1,7 @@
 """Every catalog store passes the suite of its kind."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,24 @@ class TestSqlite(CatalogStoreConformance):
             yield store
 
 
+@asynccontextmanager
+async def opened(url: str, folder: Path) -> AsyncIterator[CatalogStore]:
+    config = PostgresqlConfig(url=SecretStr(url))
+    async with MemoryHost(folder, folder) as host, postgresql.PROVIDER.open(config, host) as store:
+        yield store
+
+
 class TestPostgresql(CatalogStoreConformance):
     @pytest.fixture
-    async def store(self, tmp_path: Path, postgresql_url: str) -> AsyncIterator[CatalogStore]:
-        config = PostgresqlConfig(url=SecretStr(postgresql_url))
-        async with MemoryHost(tmp_path, tmp_path) as host:
-            await postgresql.migrate_catalog(config, host)
-            async with postgresql.PROVIDER.open(config, host) as store:
-                yield store
+    async def store(self, tmp_path: Path, catalog_url: str) -> AsyncIterator[CatalogStore]:
+        async with opened(catalog_url, tmp_path) as store:
+            yield store
+
+
+class TestPostgresqlBehindPooler(CatalogStoreConformance):
+    """What is bound to a session does not hold from one transaction to the next."""
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path, pooled_catalog_url: str) -> AsyncIterator[CatalogStore]:
+        async with opened(pooled_catalog_url, tmp_path) as store:
+            yield store

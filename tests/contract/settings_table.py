@@ -12,6 +12,7 @@ from ragstone_server.app.configuration import DEFAULT_PROVIDERS, SECTIONS
 from ragstone_server.registry.discovery import discover
 from ragstone_server.registry.offers import Offer
 from ragstone_server.routing.settings import DeploymentSettings, Price, RouteSettings
+from ragstone_server.transport.kafka.settings import KafkaSettings
 from ragstone_server.wrappers.policy import StagePolicy
 
 OURS = "ragstone-server"
@@ -31,6 +32,7 @@ def models() -> Iterator[tuple[str, type[BaseModel]]]:
     """Every table's title and model."""
     for section, model in SECTIONS.items():
         yield f"`[{section}]`", model
+    yield "`[kafka]`", KafkaSettings
     yield "Policy of a stage", StagePolicy
     yield "`[routes.NAME]`", RouteSettings
     yield "`[[routes.NAME.deployments]]`", DeploymentSettings

@@ -77,7 +77,13 @@ def commands() -> dict[str, click.Command]:
 COMMANDS = commands()
 REASONS_OF_THE_CONTRACT = set(error_reason_pb2.ErrorReason.keys())
 MODELS = dict(models())
-WRITTEN_OUT = {"`[routes.NAME]`", "`[[routes.NAME.deployments]]`", "`price`"}
+WRITTEN_OUT = {
+    "`[routes.NAME]`",
+    "`[[routes.NAME.deployments]]`",
+    "`price`",
+    '`[catalog]` with `use = "postgresql"`',
+    "`[kafka]`",
+}
 """Sections that are there only where an operator writes them."""
 ERRORS = {
     error.reason: error

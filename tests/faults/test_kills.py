@@ -23,7 +23,10 @@ QUICK = {
 }
 
 
-WRITING = [point for point in FailPoint if point is not FailPoint.COLLECTION_BEFORE_FILES]
+# Those of Kafka are in test_servers.py, with a broker.
+WRITING = [
+    point for point in FailPoint if point is not FailPoint.COLLECTION_BEFORE_FILES and not point.startswith("kafka-")
+]
 
 
 class Producer:

@@ -162,13 +162,30 @@ def test_what_is_not_there_is_not_found(server: Served, client: Client) -> None:
     assert "(DEAD_LETTER_NOT_FOUND)" in ragstone(server, "admin", "dead-letters", "show", "77").stderr
 
 
-def test_one_whose_source_is_not_read_here_stays(server: Served, client: Client) -> None:
+def test_one_that_is_still_wrong_stays(server: Served, client: Client) -> None:
     with pytest.raises(InvalidArgument) as raised:
         client.admin.dead_letters.replay(1)
-    assert "log/documents/0" in raised.value.violations["id"]
+    assert raised.value.reason == "INVALID_EVENT"
     result = ragstone(server, "admin", "dead-letters", "replay", "1", "2")
     assert (result.exit_code, result.stdout) == (1, "0 replayed, 2 failed\n")
     assert client.admin.status().dead_letter_count == 5
+
+
+def test_one_that_can_be_applied_now_is_applied_and_gone(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    event = {"document": "ferry", "version": "7", "upsert": {"text": "The ferry leaves at nine."}}
+    unversioned = {"document": "ferry", "upsert": {"text": "The ferry leaves at ten."}}
+    good = [replace(SAMPLE, value=json.dumps(each).encode(), key=b"ferry") for each in (event, unversioned)]
+    with Served(data) as server, server.client() as client:
+        asyncio.run(put_into(data, *good))
+        client.admin.dead_letters.replay(1)
+        assert client.get_document("ferry").version == 7
+        refused = ragstone(server, "admin", "dead-letters", "replay", "2")
+        assert refused.exit_code == 1
+        assert "force" in refused.stderr
+        assert ragstone(server, "admin", "dead-letters", "replay", "2", "--force").stdout == "1 replayed\n"
+        assert client.get_document("ferry").version == 8
+        assert client.admin.status().dead_letter_count == 0
 
 
 def test_discarded_ones_do_not_come_back(tmp_path: Path) -> None:

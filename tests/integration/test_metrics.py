@@ -32,7 +32,7 @@ class Collector(metrics_service_pb2_grpc.MetricsServiceServicer):
             for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
                 for point in (*metric.gauge.data_points, *metric.sum.data_points):
                     named = {each.key: each.value.string_value for each in point.attributes}
-                    key = metric.name, named["ragstone.deployment"], named.get("error.type", "")
+                    key = metric.name, named.get("ragstone.deployment", ""), named.get("error.type", "")
                     self.values[key] = point.as_int or point.as_double
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
@@ -86,6 +86,7 @@ async def test_a_deployment_that_fails_is_seen_with_its_open_breaker(tmp_path: P
             await asyncio.to_thread(served.terminate)
     assert collector.values["ragstone.deployment.requests", "only", ""] == 2
     assert collector.values["ragstone.deployment.faults", "only", "unavailable"] == 2
+    assert collector.values["ragstone.dead_letters", "", ""] == 0
     assert collector.keys == {"secret-of-the-test"}
     assert "secret-of-the-test" not in served.log()
 

@@ -3,17 +3,23 @@
 Where one cannot start, the tests that need it are skipped with the reason; under `CI=true` they fail.
 """
 
+import asyncio
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import SecretStr
 
+from ragstone_plugins.postgresql.migrate import migrate
+from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from tests.services import choice, topics
 from tests.services.kafka import Kafka
 from tests.services.keeper import Keeper
@@ -63,15 +69,52 @@ def _postgresql(keeper: Keeper) -> Iterator[str]:
         yield available(lambda: choice.postgresql(keeper, servers))
 
 
+@contextmanager
+def _database(server: str, template: str = "template1") -> Iterator[str]:
+    """The name of a new database, which is dropped at the end."""
+    name = f"ragstone_test_{uuid.uuid4().hex}"
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(made)
+    yield name
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture
 def postgresql_url(_postgresql: str) -> Iterator[str]:
     """The URL of a new, empty database, which is dropped after the test."""
-    name = f"ragstone_test_{uuid.uuid4().hex}"
-    with psycopg.connect(_postgresql, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield choice.in_database(_postgresql, name)
-    with psycopg.connect(_postgresql, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with _database(_postgresql) as name:
+        yield choice.in_database(_postgresql, name)
+
+
+@pytest.fixture(scope="session")
+def _catalog(_postgresql: str) -> Iterator[str]:
+    """A database with the catalog's schema, to copy: that is faster than to migrate."""
+    with _database(_postgresql) as name:
+        config = PostgresqlConfig(url=SecretStr(choice.in_database(_postgresql, name)))
+        with ThreadPoolExecutor(1) as thread:  # a loop may run in this one
+            thread.submit(lambda: asyncio.run(migrate(config))).result()
+        yield name
+
+
+@pytest.fixture
+def catalog_url(_postgresql: str, _catalog: str) -> Iterator[str]:
+    """The URL of a new database that is migrated and empty, which is dropped after the test."""
+    with _database(_postgresql, _catalog) as name:
+        yield choice.in_database(_postgresql, name)
+
+
+@pytest.fixture(scope="session")
+def _pgbouncer(keeper: Keeper, _postgresql: str) -> Iterator[PgBouncer]:
+    with ExitStack() as servers:
+        yield available(lambda: servers.enter_context(PgBouncer(keeper.place("pgbouncer"), _postgresql)))
+
+
+@pytest.fixture
+def pooled_catalog_url(catalog_url: str, _pgbouncer: PgBouncer) -> str:
+    """The database of `catalog_url`, behind a pooler of transactions that all tests share."""
+    return choice.in_database(_pgbouncer.url, urlsplit(catalog_url).path.removeprefix("/"))
 
 
 @pytest.fixture(scope="session")

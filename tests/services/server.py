@@ -3,13 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import psutil
 
@@ -17,6 +18,11 @@ from tests.services.keeper import sweep
 from tests.services.local import User
 
 _GONE: Final = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+_BECOME: Final = """
+import os, sys
+_, uid, gid, *command = sys.argv
+os.setgroups([]); os.setgid(int(gid)); os.setuid(int(uid)); os.execv(command[0], command)
+"""
 _PATIENCE_SECONDS: Final = 120.0
 """For a start on a busy machine."""
 
@@ -106,14 +112,13 @@ class Server(ABC):
         seen = len(self.log())
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [*_as(self._user), *command],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,  # Ctrl-C is for the tests
-                **_as(self._user),
             )
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._ready(self._process.pid, self.log()[seen:]):
@@ -128,7 +133,8 @@ class Server(ABC):
 
     def _run(self, command: Sequence[str | Path]) -> None:
         """Run a program of it to its end, as its user."""
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, **_as(self._user))
+        command = [*_as(self._user), *command]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def _hand_over(self, path: Path) -> None:
@@ -177,6 +183,9 @@ def _suspend(process: psutil.Process) -> None:
         time.sleep(0.001)
 
 
-def _as(user: User | None) -> dict[str, Any]:
-    """The arguments of a process that runs as a user."""
-    return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
+def _as(user: User | None) -> list[str]:
+    """The begin of a command that runs as a user.
+
+    `Popen` would fork for it, and what a copy of a process with clients of gRPC does before it is another one may crash.
+    """
+    return [] if user is None else [sys.executable, "-I", "-S", "-c", _BECOME, str(user.uid), str(user.gid)]

@@ -73,7 +73,8 @@ async def delete_collection(database: Database, key: CollectionKey, force: bool)
     """As `CatalogStore.delete_collection`; cascades and triggers delete what hangs on it."""
     lock = "SELECT * FROM collection WHERE key = %s FOR UPDATE", (key,)
     some = "SELECT 1 FROM document WHERE collection = %s LIMIT 1", (key,)
-    async with database.transaction(lock, lock_tenant(key, alone=True), some) as (transaction, (rows, _, documents)):
+    async with database.transaction() as transaction:
+        rows, _, documents = await transaction.together(lock, lock_tenant(key, alone=True), some)
         if not rows:
             raise CollectionNotFound(GONE)
         if documents and not force:
@@ -86,7 +87,8 @@ async def retire(database: Database, key: CollectionKey, upto: Position, keep_af
     retired = 0
     while True:
         some = _RETIRE, (key, upto, RETIRED_AT_ONCE)
-        async with database.transaction(lock_tenant(key, alone=True), some) as (_, (_, rows)):
+        async with database.transaction() as transaction:
+            _, rows = await transaction.together(lock_tenant(key, alone=True), some)
             retired += len(rows)
         if len(rows) < RETIRED_AT_ONCE:
             break

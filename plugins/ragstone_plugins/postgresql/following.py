@@ -1,14 +1,16 @@
 """What followers read: the present state of documents that changed, or of all."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ragstone_plugins.postgresql.connections import Database, Transaction
 from ragstone_plugins.postgresql.passages import TEXT, texts
-from ragstone_server.spi.catalog_rows import from_blob, from_headings
+from ragstone_server.spi.catalog_rows import Row, from_blob, from_headings
 from ragstone_server.spi.catalog_store import LogTrimmed
 from ragstone_server.spi.change_batches import fitting, gone
 from ragstone_server.spi.evidence import rendered
+from ragstone_server.spi.host import Lane
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.views import ChangeBatch, DocumentChange, IndexedPassage
 from ragstone_server.spi.visibility import Attributes
@@ -34,8 +36,23 @@ _VECTOR = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _States:
+    """Rows of the present states of documents."""
+
+    documents: Sequence[Row] = ()
+    passages: Sequence[Row] = ()
+
+
 async def changes(
-    database: Database, collection: CollectionKey, after: Position, limit: int, *, texts: bool, vectors: str | None
+    database: Database,
+    lane: Lane,
+    collection: CollectionKey,
+    after: Position,
+    limit: int,
+    *,
+    texts: bool,
+    vectors: str | None,
 ) -> ChangeBatch:
     """As `CatalogStore.changes`."""
     async with database.snapshot() as transaction:
@@ -49,15 +66,25 @@ async def changes(
         # Present states, and from its first change on: what a view holds was never superseded before the view's position,
         # so a document does not vanish for queries while it is replaced time and again.
         documents = list(dict.fromkeys(row["document"] for row in reversed(log)))[::-1]
-        present = await _states(transaction, documents, texts=texts, vectors=vectors)
+        states = await _states(transaction, documents, texts=texts, vectors=vectors)
+    if not log:
+        return ChangeBatch(changes=(), position=after)
+    present = await lane.run(_changes, states, with_texts=texts)
     return ChangeBatch(
         changes=tuple(present.get(key) or gone(DocumentKey(key)) for key in documents),
-        position=Position(log[-1]["position"]) if log else after,
+        position=Position(log[-1]["position"]),
     )
 
 
 async def snapshot(
-    database: Database, collection: CollectionKey, after: DocumentKey, limit: int, *, texts: bool, vectors: str | None
+    database: Database,
+    lane: Lane,
+    collection: CollectionKey,
+    after: DocumentKey,
+    limit: int,
+    *,
+    texts: bool,
+    vectors: str | None,
 ) -> tuple[ChangeBatch, DocumentKey | None]:
     """As `CatalogStore.snapshot`."""
     async with database.snapshot() as transaction:
@@ -66,46 +93,36 @@ async def snapshot(
         )
         count = min(limit, fitting([row["text_bytes"] for row in rows]))
         keys = [row["key"] for row in rows[:count]]
-        present = await _states(transaction, keys, texts=texts, vectors=vectors)
+        states = await _states(transaction, keys, texts=texts, vectors=vectors)
+    present = await lane.run(_changes, states, with_texts=texts)
     batch = ChangeBatch(
         changes=tuple(present[key] for key in keys), position=Position(heads[0]["head"]) if heads else NO_POSITION
     )
     return batch, DocumentKey(keys[-1]) if count < len(rows) else None
 
 
-async def _states(
-    transaction: Transaction, keys: Sequence[int], *, texts: bool, vectors: str | None
-) -> dict[int, DocumentChange]:
-    """Present states, of those that are there."""
+async def _states(transaction: Transaction, keys: Sequence[int], *, texts: bool, vectors: str | None) -> _States:
+    """Of those that are there."""
     rows = await transaction.run(_STATES, (list(keys),)) if keys else []
-    titles = {row["content"]: row["title"] for row in rows}
-    passages = await _passages(transaction, titles, with_texts=texts, vectors=vectors) if rows else {}
-    return {
-        row["key"]: DocumentChange(
-            document=DocumentKey(row["key"]),
-            attributes=Attributes.from_key(row["attributes"]),
-            language=row["language"],
-            passages=tuple(passages.get(row["content"], ())),
-        )
-        for row in rows
-    }
-
-
-async def _passages(
-    transaction: Transaction, titles: Mapping[int, str], *, with_texts: bool, vectors: str | None
-) -> Mapping[int, Sequence[IndexedPassage]]:
-    """By content, in the order of the text."""
+    if not rows:
+        return _States()
     columns = "p.key, p.content, p.start, p.stop, p.headings"
-    columns += ", t.blocks, t.starts" if with_texts else ""
+    columns += ", t.blocks, t.starts" if texts else ""
     columns += ", v.data" if vectors is not None else ", NULL AS data"
     statement = (
-        f"SELECT {columns} FROM passage p {TEXT if with_texts else ''} {_VECTOR if vectors is not None else ''} "  # noqa: S608 - constants
+        f"SELECT {columns} FROM passage p {TEXT if texts else ''} {_VECTOR if vectors is not None else ''} "  # noqa: S608 - constants
         "WHERE p.content = ANY(%(contents)s) ORDER BY p.content, p.ordinal"
     )
-    rows = await transaction.run(statement, {"contents": list(titles), "embedder": vectors})
-    read = [text for _, text in texts(rows)] if with_texts else [""] * len(rows)
+    contents = [row["content"] for row in rows]
+    return _States(rows, await transaction.run(statement, {"contents": contents, "embedder": vectors}))
+
+
+def _changes(states: _States, *, with_texts: bool) -> dict[int, DocumentChange]:
+    """By the keys of the documents; passages in the order of the text."""
+    titles = {row["content"]: row["title"] for row in states.documents}
+    read = [text for _, text in texts(states.passages)] if with_texts else [""] * len(states.passages)
     passages: defaultdict[int, list[IndexedPassage]] = defaultdict(list)
-    for row, text in zip(rows, read, strict=True):
+    for row, text in zip(states.passages, read, strict=True):
         passages[row["content"]].append(
             IndexedPassage(
                 key=PassageKey(row["key"]),
@@ -113,4 +130,12 @@ async def _passages(
                 vector=None if row["data"] is None else from_blob(row["data"]),
             )
         )
-    return passages
+    return {
+        row["key"]: DocumentChange(
+            document=DocumentKey(row["key"]),
+            attributes=Attributes.from_key(row["attributes"]),
+            language=row["language"],
+            passages=tuple(passages[row["content"]]),
+        )
+        for row in states.documents
+    }

@@ -1,13 +1,17 @@
 """The schema of the database: checked at every start, changed by `ragstone migrate` alone."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors
 
+from ragstone_plugins.postgresql.pool import connection_string
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_server.spi.errors import StartError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SCHEMA = "0001"
 """The newest revision in `migrations/versions`; revisions are numbers of four digits, so that they compare as text."""
@@ -45,52 +49,45 @@ async def migrate(config: PostgresqlConfig) -> str:
 
 
 def _migrate(config: PostgresqlConfig) -> str:
-    try:
-        with psycopg.connect(
-            config.url.get_secret_value(),
-            connect_timeout=max(2, int(config.connect_timeout_seconds)),
-            prepare_threshold=None,
-        ) as connection:
-            check_server(connection)
-            # Of the transaction, so that it is let go of with it, behind a pooler too. The second who comes waits.
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-            stored = _stored(connection)
-            if stored is not None and stored >= SCHEMA:
-                check_schema(stored)
-                return f"the catalog has schema {stored} already; nothing was done"
-            _upgrade(connection)
-            return f"the catalog was migrated from {stored or 'nothing'} to schema {SCHEMA}"
-    except psycopg.Error as error:
-        raise StartError(f"the catalog's database cannot be migrated: {error}".strip()) from error
-
-
-def _stored(connection: psycopg.Connection) -> str | None:
-    try:
-        with connection.transaction():
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except errors.UndefinedTable:
-        return None
-    return None if row is None else str(row[0])
-
-
-def _upgrade(connection: psycopg.Connection) -> None:
-    """All revisions in the connection's transaction: the schema changes as a whole, or not at all."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
-    from sqlalchemy.pool import StaticPool
+    from sqlalchemy.pool import NullPool
 
-    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=StaticPool)
-    config = Config()
-    config.set_main_option("script_location", "ragstone_plugins.postgresql:migrations")
+    def connect() -> psycopg.Connection:
+        connection = psycopg.connect(connection_string(config), prepare_threshold=None)
+        check_server(connection)
+        return connection
+
+    alembic = Config()
+    alembic.set_main_option("script_location", "ragstone_plugins.postgresql:migrations")
+    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
     try:
-        with engine.connect() as shared:
-            config.attributes["connection"] = shared
-            command.upgrade(config, "head")
-            shared.commit()
-    except (SQLAlchemyError, CommandError) as error:
-        raise StartError(f"the catalog could not be migrated to schema {SCHEMA} ({error})") from error
+        # The schema changes as a whole, or not at all. The lock is the transaction's, so that it holds behind a pooler too;
+        # who comes second waits for it, and finds nothing to do.
+        with engine.begin() as transaction:
+            transaction.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+            stored = _stored(transaction)
+            if stored is not None and stored >= SCHEMA:
+                check_schema(stored)
+                return f"the catalog has schema {stored} already; nothing was done"
+            alembic.attributes["connection"] = transaction
+            command.upgrade(alembic, "head")
+    except (psycopg.Error, SQLAlchemyError, CommandError) as error:
+        cause = getattr(error, "orig", None) or error
+        told = f"the catalog's database cannot be migrated: {' '.join(str(cause).split())}"
+        if isinstance(cause, errors.InsufficientPrivilege):
+            told += "; migrate as the role that owns the database, or the tables"
+        raise StartError(told) from error
     finally:
         engine.dispose()
+    return f"the catalog was migrated from {stored or 'nothing'} to schema {SCHEMA}"
+
+
+def _stored(transaction: "Connection") -> str | None:
+    if transaction.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar() is None:
+        return None
+    version = transaction.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if version is None else str(version)

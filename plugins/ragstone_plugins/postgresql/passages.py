@@ -6,6 +6,7 @@ from typing import Any
 from ragstone_plugins.postgresql.connections import Database
 from ragstone_server.spi.catalog_rows import Row, stored_passage
 from ragstone_server.spi.catalog_store import StoredPassage
+from ragstone_server.spi.host import Lane
 from ragstone_server.spi.positions import CollectionKey, ContentKey, PassageKey
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.text_blocks import BLOCK_BYTES, decompressed
@@ -34,16 +35,16 @@ _NEIGHBOURS = f"""
 """  # noqa: S608 - constants
 
 
+FEW = 8
+"""Passages that are decompressed where they are read; more of them would keep the event loop from others."""
+
+
 async def passages(
-    database: Database, collection: CollectionKey, keys: Sequence[PassageKey]
+    database: Database, lane: Lane, collection: CollectionKey, keys: Sequence[PassageKey]
 ) -> Mapping[PassageKey, StoredPassage]:
     """As `CatalogStore.passages`."""
     rows = await database.read(_PASSAGES, (list(keys), collection))
-    attributes = {key: Attributes.from_key(key) for key in {row["attributes"] for row in rows}}
-    return {
-        PassageKey(row["key"]): stored_passage(row, span, text, attributes[row["attributes"]])
-        for row, (span, text) in zip(rows, texts(rows), strict=True)
-    }
+    return await lane.run(_stored, rows) if len(rows) > FEW else _stored(rows)
 
 
 async def neighbours(
@@ -51,6 +52,14 @@ async def neighbours(
 ) -> tuple[tuple[ByteRange, str], ...]:
     """As `CatalogStore.neighbours`."""
     return tuple(texts(await database.read(_NEIGHBOURS, (content, first, last))))
+
+
+def _stored(rows: Sequence[Row]) -> Mapping[PassageKey, StoredPassage]:
+    attributes = {key: Attributes.from_key(key) for key in {row["attributes"] for row in rows}}
+    return {
+        PassageKey(row["key"]): stored_passage(row, span, text, attributes[row["attributes"]])
+        for row, (span, text) in zip(rows, texts(rows), strict=True)
+    }
 
 
 def texts(rows: Sequence[Row]) -> Iterator[tuple[ByteRange, str]]:

@@ -16,11 +16,11 @@ async def open_catalog(config: PostgresqlConfig, host: Host) -> AsyncIterator[Ca
     """Open the database, whose schema has to be the present one. Raises `StartError`."""
     from ragstone_plugins.postgresql.store import open_store
 
-    async with open_store(config) as store:
+    async with open_store(config, host) as store:
         yield store
 
 
-async def migrate_catalog(config: PostgresqlConfig, host: Host) -> str:
+async def migrate_catalog(config: PostgresqlConfig) -> str:
     """Bring the schema to the present version, under a lock; tell what was done. Raises `StartError`."""
     from ragstone_plugins.postgresql.migrate import migrate
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ragstone_plugins.postgresql.connections import Database, Parameters, Transaction
+from ragstone_plugins.postgresql.connections import Database, Transaction
 from ragstone_plugins.postgresql.reading import the_collection
 from ragstone_plugins.postgresql.values import to_text
 from ragstone_server.spi.catalog_rows import prompt_activation, prompt_template, to_micros
@@ -55,8 +55,8 @@ class PostgresqlPromptStore:
             "author": to_text(author),
             "now": to_micros(now),
         }
-        async with self._database.transaction((_LOCK, (collection,))) as (transaction, (rows,)):
-            the_collection(rows)
+        async with self._database.transaction() as transaction:
+            the_collection(await transaction.run(_LOCK, (collection,)))
             return prompt_template((await transaction.run(_CREATE, values))[0])
 
     async def template(self, collection: CollectionKey, version: PromptVersion, /) -> PromptTemplate | None:
@@ -83,12 +83,10 @@ class PostgresqlPromptStore:
         self, collection: CollectionKey, version: PromptVersion, author: str, now: datetime, /
     ) -> PromptActivation | None:
         """Put a version into use."""
-        first: tuple[tuple[str, Parameters], ...] = (
-            (_LOCK, (collection,)),
-            (_TEMPLATE, (collection, version)),
-            (_LATEST, (collection,)),
-        )
-        async with self._database.transaction(*first) as (transaction, (rows, template, latest)):
+        async with self._database.transaction() as transaction:
+            rows, template, latest = await transaction.together(
+                (_LOCK, (collection,)), (_TEMPLATE, (collection, version)), (_LATEST, (collection,))
+            )
             the_collection(rows)
             if version != BUILT_IN and not template:
                 raise PromptNotFound
@@ -99,10 +97,8 @@ class PostgresqlPromptStore:
 
     async def roll_back(self, collection: CollectionKey, author: str, now: datetime, /) -> PromptActivation | None:
         """Undo the last activation that is not undone: a row with what the row below has, its place included."""
-        async with self._database.transaction((_LOCK, (collection,)), (_LATEST, (collection,))) as (
-            transaction,
-            (rows, latest),
-        ):
+        async with self._database.transaction() as transaction:
+            rows, latest = await transaction.together((_LOCK, (collection,)), (_LATEST, (collection,)))
             the_collection(rows)
             if not latest or latest[0]["below"] is None:
                 return None

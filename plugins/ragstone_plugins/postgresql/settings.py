@@ -16,7 +16,7 @@ class PostgresqlConfig(Settings):
     connect_timeout_seconds: float = Field(
         default=10.0, ge=1, description="Longest wait for a connection, of the server or of the pool."
     )
-    timeout_seconds: float = Field(
+    answer_seconds: float = Field(
         default=30.0, gt=0, description="Longest wait for an answer, after which the database counts as away."
     )
     lock_seconds: float = Field(

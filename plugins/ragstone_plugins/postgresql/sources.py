@@ -1,9 +1,9 @@
 """The source store over the database."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
-from ragstone_plugins.postgresql.connections import Database, Parameters, Transaction
+from ragstone_plugins.postgresql.connections import Database, Statement
 from ragstone_plugins.postgresql.transaction import PostgresqlTransaction
 from ragstone_plugins.postgresql.values import to_text
 from ragstone_server.spi.catalog_rows import collection_record, dead_letter, dead_letter_summary, to_headers, to_micros
@@ -50,10 +50,9 @@ _UNPUBLISHED = "SELECT * FROM dead_letter WHERE NOT published AND starts_with(so
 class PostgresqlSourceTransaction:
     """Fits `SourceTransaction`."""
 
-    def __init__(self, transaction: Transaction, collections: Mapping[CollectionKey, PostgresqlTransaction]) -> None:
+    def __init__(self, collections: Mapping[CollectionKey, PostgresqlTransaction]) -> None:
         self.collections = collections
-        self._transaction = transaction
-        self._letters: list[tuple[str, Parameters]] = []
+        self._letters: list[Statement] = []
 
     async def put_dead_letter(self, letter: NewDeadLetter, /) -> None:
         """Keep an event that can not be applied."""
@@ -71,12 +70,12 @@ class PostgresqlSourceTransaction:
         )
         self._letters.append((_PUT, values))
 
-    async def send(self) -> None:
-        """Send what was gathered."""
+    def left(self) -> Iterator[Statement]:
+        """What was gathered and not sent; it counts as sent."""
         for collection in self.collections.values():
-            await collection.send()
-        if self._letters:
-            await self._transaction.together(*self._letters)
+            yield from collection.left()
+        yield from self._letters
+        self._letters.clear()
 
 
 class PostgresqlSourceStore:
@@ -92,23 +91,24 @@ class PostgresqlSourceStore:
     ) -> AsyncIterator[PostgresqlSourceTransaction]:
         """Write documents and dead letters, and move the source."""
         claim = move.claim
-        first = (_MOVE, (move.next, claim.source, claim.epoch, move.expected)), (_LOCK, (sorted(set(collections)),))
-        async with self._database.transaction(*first) as (transaction, (moved, rows)):
+        moving = _MOVE, (move.next, claim.source, claim.epoch, move.expected)
+        async with self._database.transaction() as transaction:
+            moved, rows = await transaction.together(moving, (_LOCK, (sorted(set(collections)),)))
             if not moved:
                 raise SourceLost
             records = [collection_record(row) for row in rows]
             opened = PostgresqlSourceTransaction(
-                transaction,
                 {record.key: PostgresqlTransaction(transaction, self._fence_key, record) for record in records},
             )
+            transaction.before_commit(opened.left)
             yield opened
-            await opened.send()
             reach(FailPoint.CATALOG_BEFORE_COMMIT)
         reach(FailPoint.CATALOG_AFTER_COMMIT)
 
     async def claim(self, source: SourceName, /) -> SourceClaim:
         """Take the source over."""
-        async with self._database.transaction((_FORMER, (source,)), (_CLAIM, (source,))) as (_, (former, rows)):
+        async with self._database.transaction() as transaction:
+            former, rows = await transaction.together((_FORMER, (source,)), (_CLAIM, (source,)))
             clean = not former or former[0]["clean"]
             return SourceClaim(source=source, epoch=rows[0]["epoch"], next=rows[0]["next"], clean=clean)
 
@@ -124,6 +124,12 @@ class PostgresqlSourceStore:
         if not rows:
             raise SourceLost
         return int(rows[0]["tries"])
+
+    async def end_try(self, claim: SourceClaim, /) -> None:
+        """Begin to count anew."""
+        await self._database.write(
+            "UPDATE source SET trying = NULL, tries = 0 WHERE name = %s AND epoch = %s", (claim.source, claim.epoch)
+        )
 
     async def positions(self, prefix: str, /) -> Mapping[SourceName, int]:
         """Offsets of the next events."""

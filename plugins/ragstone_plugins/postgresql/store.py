@@ -7,14 +7,12 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
-from psycopg import errors
-from psycopg_pool import PoolTimeout
 
 from ragstone_plugins.postgresql import administering, following, passages, reading
-from ragstone_plugins.postgresql.connections import Connection, Database, make_pool
-from ragstone_plugins.postgresql.migrate import check_schema, check_server
+from ragstone_plugins.postgresql.checking import check, refused
+from ragstone_plugins.postgresql.connections import Database
+from ragstone_plugins.postgresql.pool import Pool
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_plugins.postgresql.sources import PostgresqlSourceStore
@@ -28,8 +26,9 @@ from ragstone_server.spi.catalog_store import (
     StoredPassage,
     StoredVersion,
 )
-from ragstone_server.spi.errors import RequestError, StartError
+from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.host import Host
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.ranges import ByteRange
@@ -42,23 +41,25 @@ _BEGIN = """
 
 
 class PostgresqlCatalogStore:
-    """Fits `CatalogStore`."""
+    """Fits `CatalogStore`. What callers wait for is decompressed in the interactive lane, what followers do in the bulk lane."""
 
-    def __init__(self, database: Database, epoch: str, fence_key: bytes) -> None:
+    def __init__(self, database: Database, host: Host, epoch: str, fence_key: bytes) -> None:
         self.epoch = epoch
         self.shared = True
         self.prompts = PostgresqlPromptStore(database)
         self.sources = PostgresqlSourceStore(database, fence_key)
         self._database = database
+        self._host = host
         self._fence_key = fence_key
 
     @asynccontextmanager
     async def transaction(self, collection: CollectionKey, /) -> AsyncIterator[PostgresqlTransaction]:
         """Write to a collection; committed and synced when the context is left without an error."""
-        async with self._database.transaction((_LOCK, (collection,))) as (transaction, (rows,)):
-            opened = PostgresqlTransaction(transaction, self._fence_key, reading.the_collection(rows))
+        async with self._database.transaction() as transaction:
+            record = reading.the_collection(await transaction.run(_LOCK, (collection,)))
+            opened = PostgresqlTransaction(transaction, self._fence_key, record)
+            transaction.before_commit(opened.left)
             yield opened
-            await opened.send()
             reach(FailPoint.CATALOG_BEFORE_COMMIT)
         reach(FailPoint.CATALOG_AFTER_COMMIT)
 
@@ -119,7 +120,7 @@ class PostgresqlCatalogStore:
         self, collection: CollectionKey, keys: Sequence[PassageKey], /
     ) -> Mapping[PassageKey, StoredPassage]:
         """Passages with their texts."""
-        return await passages.passages(self._database, collection, keys)
+        return await passages.passages(self._database, self._host.interactive, collection, keys)
 
     async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
         """Passages of one content by their ordinals."""
@@ -129,13 +130,17 @@ class PostgresqlCatalogStore:
         self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
     ) -> ChangeBatch:
         """The log after a position. Raises `LogTrimmed`."""
-        return await following.changes(self._database, collection, after, limit, texts=texts, vectors=vectors)
+        return await following.changes(
+            self._database, self._host.bulk, collection, after, limit, texts=texts, vectors=vectors
+        )
 
     async def snapshot(
         self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
     ) -> tuple[ChangeBatch, DocumentKey | None]:
         """The present state, page by page."""
-        return await following.snapshot(self._database, collection, after, limit, texts=texts, vectors=vectors)
+        return await following.snapshot(
+            self._database, self._host.bulk, collection, after, limit, texts=texts, vectors=vectors
+        )
 
     async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
         """Delete superseded contents and the beginning of the log."""
@@ -157,41 +162,18 @@ class PostgresqlCatalogStore:
 
 
 @asynccontextmanager
-async def open_store(config: PostgresqlConfig) -> AsyncIterator[PostgresqlCatalogStore]:
+async def open_store(config: PostgresqlConfig, host: Host) -> AsyncIterator[PostgresqlCatalogStore]:
     """Open the database. Raises `StartError`."""
-    pool = make_pool(config)
+    facts = await check(config)
+    pool = Pool(config)
     try:
-        try:
-            await pool.open(wait=True, timeout=config.connect_timeout_seconds)
-        except PoolTimeout as error:
-            raise StartError(f"catalog.url: the database cannot be reached ({await _reason(config)})") from error
-        async with pool.connection() as connection:
-            check_server(connection)
-            check_schema(await _stored(connection))
-        database = Database(pool, config)
+        await pool.open()
+        database = Database(pool, config, facts)
         try:
             await database.write(_BEGIN, (str(uuid.uuid4()), secrets.token_bytes(32)))
             meta = {row["key"]: row["value"] for row in await database.read("SELECT key, value FROM meta")}
         except RequestError as error:
-            raise StartError(f"the catalog's database cannot be written: {error.__cause__ or error}") from error
-        yield PostgresqlCatalogStore(database, meta["epoch"].decode(), meta["fence_key"])
+            raise refused(error.__cause__ or error) from error
+        yield PostgresqlCatalogStore(database, host, meta["epoch"].decode(), meta["fence_key"])
     finally:
         await pool.close()
-
-
-async def _stored(connection: Connection) -> str | None:
-    try:
-        row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
-    except errors.UndefinedTable:
-        return None
-    return None if row is None else str(row["version_num"])
-
-
-async def _reason(config: PostgresqlConfig) -> str:
-    """What the pool does not tell: why it has no connection."""
-    try:
-        connection = await psycopg.AsyncConnection.connect(config.url.get_secret_value(), connect_timeout=2)
-    except psycopg.Error as error:
-        return " ".join(str(error).split())
-    await connection.close()
-    return "it took too long"

@@ -1,10 +1,11 @@
 """One transaction of one collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from ragstone_plugins.postgresql import reading
-from ragstone_plugins.postgresql.connections import Transaction
+from ragstone_plugins.postgresql.connections import Statement, Transaction
+from ragstone_plugins.postgresql.values import lock_tenant
 from ragstone_plugins.postgresql.writing import Gathered, Put
 from ragstone_server.spi.catalog_rows import to_micros
 from ragstone_server.spi.catalog_store import (
@@ -80,7 +81,12 @@ class PostgresqlTransaction:
 
     async def send(self) -> None:
         """Send what was gathered."""
-        await self._gathered.send(self._transaction, self._head)
+        if self._gathered.touched:
+            await self._transaction.send(self.left())
+
+    def left(self) -> Iterator[Statement]:
+        """What was gathered and not sent; it counts as sent."""
+        return self._gathered.taken(self._head)
 
     async def _touch(self, document: DocumentId) -> None:
         if document in self._gathered.touched:
@@ -102,6 +108,10 @@ class PostgresqlTransaction:
         if not absent:
             return
         await self.send()
-        rows = await self._transaction.run(_KNOWN_VECTORS, (self.collection.key, content.embedder, absent))
+        # From now to the commit nobody deletes them, as the last passage of another collection goes.
+        locked = lock_tenant(self.collection.key, alone=False)
+        _, rows = await self._transaction.together(
+            locked, (_KNOWN_VECTORS, (self.collection.key, content.embedder, absent))
+        )
         if rows[0]["found"] < len(absent):
             raise VectorsMissing

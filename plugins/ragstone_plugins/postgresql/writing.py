@@ -4,11 +4,12 @@ Whoever reads within the transaction sends what was gathered first, so the order
 the calls: within one sending no document comes twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from ragstone_plugins.postgresql.connections import Parameters, Transaction
+from ragstone_plugins.postgresql.connections import Statement
 from ragstone_plugins.postgresql.values import lock_tenant, to_text
 from ragstone_server.spi.catalog_rows import name_hash, to_blob, to_headings
 from ragstone_server.spi.catalog_store import DocumentFields, NewContent
@@ -17,7 +18,8 @@ from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.text_blocks import cut
 
 PUT, MOVE, DELETE = "put", "move", "delete"
-Statement = tuple[str, Parameters]
+MOST_ROWS = 1000
+"""Rows of a statement: 4 MB of blocks, which are what takes most."""
 
 _DOCUMENTS = """
     INSERT INTO document (collection, id, version, uri, mime_type, language, attributes, position, created, updated)
@@ -111,11 +113,12 @@ class Gathered:
     """(document, version, time)."""
     touched: set[DocumentId] = field(default_factory=set)
 
-    async def send(self, transaction: Transaction, head: Position) -> None:
-        """Send it all in one round trip, with the head that the collection has then; nothing where there is nothing."""
-        if not self.touched:
-            return
-        await transaction.together(*self._statements(head))
+    def taken(self, head: Position) -> Iterator[Statement]:
+        """The statements for all of it, with the head that the collection has then; what was gathered is forgotten.
+
+        They are made as they are asked for, which is work: texts are compressed.
+        """
+        yield from self._statements(head)
         for each in (self.puts, self.deletions, self.fences, self.touched):
             each.clear()
 
@@ -166,7 +169,6 @@ class Gathered:
         described = _described([put for put, _ in new])
         positions = [put.position for put, _ in new]
         yield _SUPERSEDE, {"collection": self.collection, "ids": described["ids"], "positions": positions}
-        data = [content.text.encode() for _, content in new]
         yield (
             _CONTENTS,
             described
@@ -174,13 +176,14 @@ class Gathered:
                 "collection": self.collection,
                 "hashes": [content.content_hash for _, content in new],
                 "sizes": [content.size_bytes for _, content in new],
-                "text_bytes": [len(text) for text in data],
+                "text_bytes": [len(content.text.encode()) for _, content in new],
                 "passages": [len(content.passages) for _, content in new],
             },
         )
-        blocks = [(put.document, *block) for (put, _), text in zip(new, data, strict=True) for block in cut(text)]
-        yield _BLOCKS, (*_columns(blocks, 4), self.collection)
-        passages = [
+        blocks = ((put.document, *block) for put, content in new for block in cut(content.text.encode()))
+        for rows in _portions(blocks):
+            yield _BLOCKS, (*_columns(rows, 4), self.collection)
+        passages = (
             (
                 put.document,
                 ordinal,
@@ -194,17 +197,12 @@ class Gathered:
             )
             for put, content in new
             for ordinal, passage in enumerate(content.passages)
-        ]
-        yield _PASSAGES, (*_columns(passages, 9), self.collection)
+        )
+        for rows in _portions(passages):
+            yield _PASSAGES, (*_columns(rows, 9), self.collection)
         yield _SPACES, ([content.embedder for _, content in new], self.collection)
-        vectors = {
-            (content.embedder, key): to_blob(vector)
-            for _, content in new
-            # Those of no passage of the document would never be found again to be deleted.
-            for key, vector in content.vectors.items()
-            if any(passage.text_hash == key for passage in content.passages)
-        }
-        yield _VECTORS, (*_columns([(*key, vector) for key, vector in vectors.items()], 3), self.collection)
+        for rows in _portions(_vectors([content for _, content in new])):
+            yield _VECTORS, (*_columns(rows, 3), self.collection)
 
     def _hash(self, document: DocumentId) -> bytes:
         return name_hash(self.fence_key, self.collection, document)
@@ -216,6 +214,24 @@ def _described(puts: Sequence[Put]) -> dict[str, Any]:
         "versions": [put.version for put in puts],
         "titles": [to_text(put.fields.title) for put in puts],
     }
+
+
+def _vectors(contents: Sequence[NewContent]) -> Iterator[tuple[str, bytes, bytes]]:
+    """(embedder, hash of the text, vector), in the order in which everybody writes them."""
+    found = {}
+    for content in contents:
+        # Those of no passage of the document would never be found again to be deleted.
+        for key in {passage.text_hash for passage in content.passages} & content.vectors.keys():
+            found[content.embedder, key] = content.vectors[key]
+    for embedder, key in sorted(found):
+        yield embedder, key, to_blob(found[embedder, key])
+
+
+def _portions(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """As many at a time as a statement takes with ease."""
+    rows = iter(rows)
+    while some := list(islice(rows, MOST_ROWS)):
+        yield some
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -71,6 +71,10 @@ class SqliteSourceStore:
         """Count a try."""
         return await self._writer.write(sourcing.begin_try, claim, offset)
 
+    async def end_try(self, claim: SourceClaim, /) -> None:
+        """Begin to count anew."""
+        await self._writer.write(sourcing.end_try, claim)
+
     async def positions(self, prefix: str, /) -> Mapping[SourceName, int]:
         """Offsets of the next events."""
         return await self._readers.run(self._lane, sourcing.positions, prefix)

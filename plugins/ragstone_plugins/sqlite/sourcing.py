@@ -57,6 +57,13 @@ def begin_try(connection: sqlite3.Connection, held: SourceClaim, offset: int) ->
     return int(row["tries"])
 
 
+def end_try(connection: sqlite3.Connection, held: SourceClaim) -> None:
+    """Begin to count anew."""
+    connection.execute(
+        "UPDATE source SET trying = NULL, tries = 0 WHERE name = ? AND epoch = ?", (held.source, held.epoch)
+    )
+
+
 def positions(connection: sqlite3.Connection, prefix: str) -> Mapping[SourceName, int]:
     """Offsets of the next events."""
     rows = connection.execute(

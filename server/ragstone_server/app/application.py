@@ -1,5 +1,6 @@
 """Everything that answers, open as long as its context."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ from ragstone_server.app.instruments import instruments_of
 from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.settings import Role
-from ragstone_server.app.source_instruments import source_instruments
+from ragstone_server.app.source_instruments import dead_letter_instrument, event_instrument, source_instruments
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
@@ -109,9 +110,13 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
         events = make_events(configuration, catalog, indexes, ingest, host)
         read = await open_kafka(configuration, events, catalog, host, stack)
-        instruments = instruments_of(routes)
-        if read is not None:
-            instruments += source_instruments(read.status, read.events)
+        source_status = read.status if read is not None else no_sources
+        instruments = (
+            *instruments_of(routes),
+            *source_instruments(source_status),
+            dead_letter_instrument(store.sources.dead_letter_count, asyncio.get_running_loop()),
+            *((event_instrument(read.events),) if read is not None else ()),
+        )
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -133,9 +138,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             routes=routes,
             clock=clock,
             data_dir=data_dir,
-            # A reader of sources comes in here, by the beginning of the names that it gives them.
             replay=replaying(catalog, events),
-            source_status=read.status if read is not None else no_sources,
+            source_status=source_status,
         )
 
 

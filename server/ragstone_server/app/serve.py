@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Collection
 from typing import TextIO
 
 from ragstone_server.app.application import application
@@ -36,7 +37,7 @@ async def serve(configuration: Configuration, out: TextIO = sys.stdout) -> None:
         await stopped.wait()
 
 
-def services_without(roles: frozenset[Role]) -> frozenset[str]:
+def services_without(roles: Collection[Role]) -> frozenset[str]:
     """Services that a process of these roles does not offer."""
     by_role = {Role.QUERY: QUERY_SERVICE, Role.INGEST: INGEST_SERVICE}
     return frozenset(service for role, service in by_role.items() if role not in roles)

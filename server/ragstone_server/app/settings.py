@@ -42,8 +42,8 @@ class ServerSettings(Settings):
         default="127.0.0.1:50051",
         description="HOST:PORT to listen on; port 0 picks a free one. Loopback addresses only.",
     )
-    roles: frozenset[Role] = Field(
-        default=frozenset(Role),
+    roles: tuple[Role, ...] = Field(
+        default=tuple(Role),
         min_length=1,
         description="What this process does: `query`, `ingest`, `consume`, `index`. AdminService is always there.",
     )

@@ -1,56 +1,87 @@
-"""The figures of the sources of documents: docs/metrics.md."""
+"""The figures of sources and dead letters: docs/metrics.md."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 from ragstone_server.observe.metrics import Instrument, InstrumentKind, Value
+from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.sources import SourceName, SourceState, SourceStatus
 
-_BLOCKED = frozenset({SourceState.WAITING, SourceState.PAUSED})
+COUNT_S = 5.0
+"""Longest time for counting dead letters; after it this export has no such figure."""
+_STATES = {state: number for number, state in enumerate(SourceState)}
 
 
-def source_instruments(
-    status: Callable[[], Sequence[SourceStatus]], events: Callable[[], Mapping[SourceName, Mapping[str, int]]]
-) -> tuple[Instrument, ...]:
-    """How far each source is applied, whether it goes on, and what became of its events by outcome."""
+def source_instruments(status: Callable[[], Sequence[SourceStatus]]) -> tuple[Instrument, ...]:
+    """How far each source is applied. What is not known yet has no figure."""
 
-    def gauge(name: str, unit: str, description: str, read: Callable[[SourceStatus], float | None]) -> Instrument:
-        def values() -> Iterable[Value]:
-            found = ((each, read(each)) for each in status())
-            return [_value(each.name, value) for each, value in found if value is not None]
+    def gauge(name: str, unit: str, description: str, of: Callable[[SourceStatus], float | None]) -> Instrument:
+        def read() -> Iterable[Value]:
+            return [
+                Value(value=value, attributes={"ragstone.source": each.name})
+                for each in status()
+                if (value := of(each)) is not None
+            ]
 
-        return Instrument(name=name, kind=InstrumentKind.GAUGE, unit=unit, description=description, read=values)
-
-    def counted() -> Iterable[Value]:
-        return [
-            _value(source, number, **{"ragstone.outcome": outcome})
-            for source, outcomes in events().items()
-            for outcome, number in outcomes.items()
-        ]
+        return Instrument(name=name, kind=InstrumentKind.GAUGE, unit=unit, description=description, read=read)
 
     return (
         gauge("ragstone.source.lag", "{event}", "Events of the log that are not applied yet.", lambda each: each.lag),
-        gauge("ragstone.source.position", "{event}", "Offset of the next event to apply.", lambda each: each.position),
         gauge(
             "ragstone.source.applied_until",
             "s",
             "Time of the last event that was applied, in seconds since 1970.",
-            lambda each: each.applied_until.timestamp() if each.applied_until else None,
+            lambda each: None if each.applied_until is None else each.applied_until.timestamp(),
         ),
+        gauge("ragstone.source.pending", "{event}", "Events that are being worked on.", lambda each: each.pending),
         gauge(
-            "ragstone.source.blocked",
+            "ragstone.source.state",
             "1",
-            "1 while the source waits or is paused, otherwise 0.",
-            lambda each: float(each.state in _BLOCKED),
-        ),
-        Instrument(
-            name="ragstone.source.events",
-            kind=InstrumentKind.COUNTER,
-            unit="{event}",
-            description="Events that were applied, by what became of them.",
-            read=counted,
+            "What the reader does: 0 starting, 1 running, 2 waiting, 3 paused, 4 stopped.",
+            lambda each: _STATES[each.state],
         ),
     )
 
 
-def _value(source: SourceName, value: float, **more: str) -> Value:
-    return Value(value=value, attributes={"ragstone.source": source, **more})
+def event_instrument(events: Callable[[], Mapping[SourceName, Mapping[str, int]]]) -> Instrument:
+    """What became of the events of each source since the start."""
+
+    def read() -> Iterable[Value]:
+        return [
+            Value(value=number, attributes={"ragstone.source": source, "ragstone.outcome": outcome})
+            for source, outcomes in events().items()
+            for outcome, number in outcomes.items()
+        ]
+
+    return Instrument(
+        name="ragstone.source.events",
+        kind=InstrumentKind.COUNTER,
+        unit="{event}",
+        description="Events that were applied since the start, by what became of them.",
+        read=read,
+    )
+
+
+def dead_letter_instrument(
+    count: Callable[[], Coroutine[Any, Any, int]], loop: asyncio.AbstractEventLoop
+) -> Instrument:
+    """How many dead letters the catalog has. It is asked on its loop, which therefore cannot be where the figure is read."""
+
+    def read() -> Iterable[Value]:
+        if loop.is_closed():
+            return ()
+        asked = asyncio.run_coroutine_threadsafe(count(), loop)
+        try:
+            return (Value(value=asked.result(COUNT_S), attributes={}),)
+        except (TimeoutError, RagstoneError):
+            asked.cancel()
+            return ()
+
+    return Instrument(
+        name="ragstone.dead_letters",
+        kind=InstrumentKind.GAUGE,
+        unit="{event}",
+        description="Events in the catalog that could not be applied.",
+        read=read,
+    )

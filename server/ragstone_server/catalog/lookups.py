@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, StoredVersion
+from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey
 
@@ -70,6 +71,31 @@ class Shared(Generic[KeyT, ValueT]):
             self._worker = None
 
 
+class Collections:
+    """Collections by their names. Those who ask for the same one at the same time share the answer."""
+
+    def __init__(self, store: CatalogStore) -> None:
+        self._store = store
+        self._shared: Shared[CollectionName, CollectionRecord | CollectionNotFound] = Shared(self._ask)
+
+    async def get(self, name: CollectionName) -> CollectionRecord:
+        """As it is now. Raises `CollectionNotFound`."""
+        found = await self._shared.get(name)
+        if not isinstance(found, CollectionRecord):
+            assert found is not None
+            raise CollectionNotFound(found.message, metadata=found.metadata)
+        return found
+
+    async def _ask(self, names: list[CollectionName]) -> Mapping[CollectionName, CollectionRecord | CollectionNotFound]:
+        return dict(zip(names, await asyncio.gather(*(self._one(name) for name in names)), strict=True))
+
+    async def _one(self, name: CollectionName) -> CollectionRecord | CollectionNotFound:
+        try:
+            return await self._store.collection(name)
+        except CollectionNotFound as error:
+            return error
+
+
 class Versions:
     """Stored versions of documents, of each collection by itself."""
 
@@ -89,29 +115,6 @@ class Versions:
         finally:
             if shared.idle:
                 self._shared.pop(collection, None)
-
-
-class Collections:
-    """Collections by name: all who want one at the same time share the reading of it."""
-
-    def __init__(self, store: CatalogStore) -> None:
-        self._store = store
-        self._shared: dict[CollectionName, Shared[CollectionName, CollectionRecord]] = {}
-
-    async def get(self, name: CollectionName) -> CollectionRecord:
-        """As it is now. Raises `CollectionNotFound`."""
-
-        async def ask(names: list[CollectionName]) -> Mapping[CollectionName, CollectionRecord]:
-            return {name: await self._store.collection(name) for name in names}
-
-        shared = self._shared.setdefault(name, Shared(ask))
-        try:
-            found = await shared.get(name)
-        finally:
-            if shared.idle:
-                self._shared.pop(name, None)
-        assert found is not None
-        return found
 
 
 class Vectors:

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import click
@@ -148,7 +149,7 @@ def _each(client: Client, letters: Sequence[int], act: Act, report: Report, *, q
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
         for letter in progress.track(letters, description=report.verb):
             try:
-                report.done.append(_patiently(lambda letter=letter: act(client, letter)))  # type: ignore[misc]
+                report.done.append(_patiently(partial(act, client, letter)))
             except NotFound as error:
                 if error.reason != "DEAD_LETTER_NOT_FOUND":
                     report.failed.append(_failure(letter, error))

@@ -17,6 +17,7 @@ COMMANDS = {
     "admin": "ragstone_server.cli.admin",
     "plugins": "ragstone_server.cli.plugins",
     "check": "ragstone_server.cli.check",
+    "migrate": "ragstone_server.cli.migrate",
     "models": "ragstone_server.cli.models",
     "eval": "ragstone_server.cli.evaluate",
 }

@@ -42,7 +42,7 @@ class Provider(Generic[StageT_co, ConfigT]):
     fetch_model: Callable[[str | None, Path, Callable[[str], None]], Path] | None = None
     """For `ragstone models pull`: gets a model from a source (None: the default one) into a directory of its own below the
     one that is given, tells its steps, and returns that directory. Blocks. None: the stage needs no model."""
-    migrate: Callable[[ConfigT, Host], Awaitable[str]] | None = None
+    migrate: Callable[[ConfigT], Awaitable[str]] | None = None
     """For `ragstone migrate`: brings what it stores to the present schema, under a lock, and tells what was done. None: it
     stores nothing, or `open` does it. Raises `StartError`."""
     options: type[BaseModel] = NoSettings

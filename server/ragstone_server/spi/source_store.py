@@ -54,6 +54,10 @@ class SourceStore(Protocol):
         """
         ...
 
+    async def end_try(self, claim: SourceClaim, /) -> None:
+        """Note that the event that is tried did not end the process, whatever became of it; nothing where the claim is lost."""
+        ...
+
     async def positions(self, prefix: str, /) -> Mapping[SourceName, int]:
         """Offsets of the next events of the sources whose names begin so, of those that were applied to some extent."""
         ...

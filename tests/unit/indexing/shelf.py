@@ -37,11 +37,21 @@ class Shelf:
         return await self.store.collection(made.name)
 
     @asynccontextmanager
-    async def open(self, **settings: float) -> AsyncIterator[Indexes]:
+    async def open(
+        self, instance: str = "", *, following: bool = True, clock: ManualClock | None = None, **settings: float
+    ) -> AsyncIterator[Indexes]:
         """Indexes that run as long as the context."""
         kinds = IndexKinds(vector=self.vector, lexical=MemoryLexicalIndex(), embedder=MemoryEmbedder(dimension=8))
         quick = {"refresh_seconds": 0.01, "heartbeat_seconds": 0.01, "retire_seconds": 3600, **settings}
-        indexes = Indexes(kinds, self.store, self.folder, IndexingSettings(**quick), ManualClock())  # type: ignore[arg-type]
+        indexes = Indexes(
+            kinds,
+            self.store,
+            self.folder / instance,
+            IndexingSettings(**quick),  # type: ignore[arg-type]
+            clock or ManualClock(),
+            instance,
+            following=following,
+        )
         async with indexes.running():
             # Nothing lags behind yet: what is made from here on is opened by those who use it alone.
             await until(lambda: not any(task.get_name() == "open-lagging" for task in asyncio.all_tasks()))

@@ -137,6 +137,12 @@ class SourceTests:
         assert await store.sources.begin_try(claim, 5) == 1
         await move(store, claim, None, 5)
         assert await store.sources.begin_try(claim, 5) == 1
+        assert await store.sources.begin_try(claim, 5) == 2
+        await store.sources.end_try(claim)
+        assert await store.sources.begin_try(claim, 5) == 1
+        later = await store.sources.claim(SOURCE)
+        await store.sources.end_try(claim)
+        assert await store.sources.begin_try(later, 5) == 2
 
     async def test_sources_are_found_by_the_beginning_of_their_names(self, store: CatalogStore) -> None:
         """As it is written: `_` and `%` stand for themselves."""

@@ -97,6 +97,12 @@ class MemorySourceStore:
         state.trying = offset
         return state.tries
 
+    async def end_try(self, claim: SourceClaim, /) -> None:
+        """Begin to count anew."""
+        state = self._sources[claim.source]
+        if state.epoch == claim.epoch:
+            state.trying, state.tries = None, 0
+
     async def positions(self, prefix: str, /) -> Mapping[SourceName, int]:
         """Offsets of the next events."""
         return {

@@ -95,6 +95,8 @@ def explained(error: Exception, settings: KafkaSettings) -> str:
                 f"no broker of {settings.bootstrap_servers} answers: look whether they run"
                 f"{', and with the same security' if settings.tls or login else ''}{login}"
             )
+        case TimeoutError():
+            return "the brokers do not answer in time: look whether they run and can be reached"
         case _:
             return f"{type(error).__name__}: {error}"
 

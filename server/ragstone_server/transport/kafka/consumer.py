@@ -27,6 +27,11 @@ AT_ONCE = 500
 REVOKE_S = 5.0
 """Longest time that a rebalance waits for a transaction; later, the next holder's claim fences it."""
 GROUP_COMMIT_S = 5.0
+LOOK_S = 5.0
+HANGING_SESSIONS = 3
+"""So many sessions without an answer from its client: a new one is made. Rejoining the group takes one at most."""
+HANGING_LOOKS = 3
+"""The same, for looks in a row at which the ends are not told, or nothing is fetched although there is more."""
 TOPICS_S = 10.0
 
 MakePartition = Callable[[TopicPartition, SourceName, "Consumer"], Partition]
@@ -49,6 +54,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._make = make_partition
         self._client: AIOKafkaConsumer | None = None
         self._noted: dict[TopicPartition, int] = {}
+        self._hanging = 0
+        """Looks in a row at which the client seemed to hang."""
+        self._behind: dict[TopicPartition, int | None] = {}
+        """Partitions with more to fetch at the last look, and where their fetching was."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Consumer"]:
@@ -131,11 +140,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             await client.start()
             await self._check_topics(client)
             self._client = client
+            self._hanging, self._behind = 0, {}
             client.subscribe(list(self._settings.topics), listener=self)
             group_commits = asyncio.create_task(self._note_forever(), name="kafka-group")
             try:
                 while True:
-                    fetched = await client.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
+                    # It waits for the group, and has been seen to do so for ever after its process was frozen.
+                    async with asyncio.timeout(HANGING_SESSIONS * self._settings.session_seconds):
+                        fetched = await client.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
+                    if self._hanging >= HANGING_LOOKS:
+                        raise TimeoutError
                     self.failure = ""
                     for place, records in fetched.items():
                         if place in self.partitions:
@@ -180,6 +194,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await asyncio.sleep(GROUP_COMMIT_S)
             await self._note_in_group()
+            await self._look()
 
     async def _note_in_group(self) -> None:
         """For tools that show the group's lag; the catalog's offset is what counts."""
@@ -198,9 +213,27 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             async with asyncio.timeout(REVOKE_S):
                 await client.commit({place: OffsetAndMetadata(offset, "") for place, offset in moved.items()})
         except (kafka.KafkaError, TimeoutError) as error:
-            logger.info("the group's offsets could not be noted: %s", error)
+            logger.info("the group's offsets could not be noted: %s", error or "no answer")
         else:
             self._noted |= moved
+
+    async def _look(self) -> None:
+        """After its connections were cut, a client has been seen to fetch nothing any more, and to raise nothing either."""
+        client = self._client
+        places = [] if client is None else sorted(client.assignment() - client.paused())
+        if client is None or not places:
+            return
+        try:
+            async with asyncio.timeout(LOOK_S):
+                ends = await client.end_offsets(places)
+        except (kafka.KafkaError, TimeoutError):
+            self._hanging += 1
+            return
+        held = client.assignment()
+        reached = {place: client.highwater(place) for place in places if place in held}
+        behind = {place: at for place, at in reached.items() if ends[place] > (at or 0)}
+        still = any(place in self._behind and self._behind[place] == at for place, at in behind.items())
+        self._hanging, self._behind = self._hanging + 1 if still else 0, behind
 
     async def _bounded(self, *work: Coroutine[Any, Any, None]) -> None:
         tasks = [asyncio.ensure_future(each) for each in work]
@@ -217,6 +250,7 @@ def _record(record: ConsumerRecord) -> Record:
         offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=tuple(record.headers),
+        # A header may have no value.
+        headers=tuple((name, value or b"") for name, value in record.headers),
         timestamp_ms=record.timestamp,
     )

@@ -9,6 +9,7 @@ class Flow:
     def __init__(self, max_documents: int, max_bytes: int, parallel: int) -> None:
         self.max_documents = max_documents
         self._max_bytes = max_bytes
+        self.parallel = parallel
         self.places = asyncio.Semaphore(parallel)
         self.documents = 0
         self.bytes = 0

@@ -79,6 +79,8 @@ class Partition:
         self._claim: SourceClaim | None = None
         self._careful = 0
         """So many records more are tried one by one, since a former process died over one of those that were in flight."""
+        self._trying = False
+        """Whether the catalog has it that an event is tried."""
         self._assigned = asyncio.Event()
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()
@@ -159,7 +161,8 @@ class Partition:
     async def _reconcile(self, claim: SourceClaim) -> None:
         """What is held goes on, where it begins at what the catalog wants next; otherwise it is fetched anew."""
         if not claim.clean:
-            self._careful = self._flow.max_documents
+            # Of those that it worked on. Where the one that killed it comes later, the next death is so much further on.
+            self._careful = self._flow.parallel
         if not self._held or claim.next != self.next:
             self._clear()
             self.next = self._fetched = claim.next
@@ -193,6 +196,8 @@ class Partition:
                 if self._careful:
                     await self._try(first)
                 assert first.step is not None
+                if self._trying and (first.step.done() or self.waiting):
+                    await self._survived()
                 waiter = asyncio.ensure_future(self._changed.wait())
                 try:
                     await asyncio.wait({first.step, waiter}, return_when=asyncio.FIRST_COMPLETED)
@@ -225,14 +230,18 @@ class Partition:
             letter = self._work_out.letter(held.record, POISON, message)
             held.step = asyncio.ensure_future(_value(letter))
         else:
+            self._trying = True
             self._begin(held)
 
-    def _begin(self, held: Held) -> None:
-        held.step = asyncio.create_task(self._worked_out(held.record), name=f"{self.source}-{held.record.offset}")
+    async def _survived(self) -> None:
+        """The event that is tried has not ended us: whoever dies from now on does not die over it."""
+        assert self._claim is not None
+        claim, self._trying = self._claim, False
+        await self._persistently(lambda: self._sources.end_try(claim))
 
-    async def _worked_out(self, record: Record) -> Step:
-        async with self._flow.places:
-            return await self._work_out(record, self._wait_for)
+    def _begin(self, held: Held) -> None:
+        working = self._work_out(held.record, self._flow.places, self._wait_for)
+        held.step = asyncio.ensure_future(working)
 
     async def _apply(self, batch: list[Held]) -> None:
         """One transaction over the batch, or what is left of it after a step that no longer fits."""
@@ -252,7 +261,7 @@ class Partition:
             if self._assigned.is_set():
                 self._begin(batch[error.step])
             return
-        except SourceLost:
+        except (SourceLost, _Revoked):
             raise
         except Exception as error:
             logger.exception("%d events of %s cannot be applied", len(batch), self.source)
@@ -313,6 +322,7 @@ class Partition:
     def _wait_for(self, why: str) -> None:
         if why and why != self.waiting:
             logger.warning("%s waits: %s", self.source, why)
+            self._changed.set()
         self.waiting = why
 
     def _clear(self) -> None:

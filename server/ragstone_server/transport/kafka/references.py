@@ -19,7 +19,8 @@ class References:
     """Fetches `file:`, `http:` and `https:` below the beginnings that are allowed."""
 
     def __init__(self, allowed: tuple[str, ...], max_bytes: int, lane: Lane) -> None:
-        self._allowed = allowed
+        # A setting that begins with `file:` would be read as the name of a file that holds a secret.
+        self._allowed = tuple(Path(each).as_uri() if each.startswith("/") else each for each in allowed)
         self._max_bytes = max_bytes
         self._lane = lane
 

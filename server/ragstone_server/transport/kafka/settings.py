@@ -40,7 +40,8 @@ class KafkaSettings(Settings):
     )
     references: tuple[str, ...] = Field(
         default=(),
-        description="Beginnings of the URIs that events may refer to for their content, as in `https://files.example.com/`.",
+        description="What events may refer to for their content: beginnings of URIs, as in `https://files.example.com/`, and "
+        "folders, as in `/srv/documents`, for `file:`.",
     )
     tls: bool = Field(default=False, description="Encrypt connections to the brokers.")
     ca_file: Path | None = Field(default=None, description="Certificates to trust; none: those of the system.")

@@ -74,12 +74,13 @@ class WorkOut:
         self._clock = clock
         self._bound = bound
 
-    async def __call__(self, record: Record, waiting: Waiting) -> Step:
-        """A write, or a dead letter. What is transient is waited for."""
+    async def __call__(self, record: Record, places: asyncio.Semaphore, waiting: Waiting) -> Step:
+        """A write, or a dead letter. What is transient is waited for, and that takes no place from others."""
         failures = 0
         for pause in pauses():
             try:
-                step = await self._events.prepare(self._decode(record))
+                async with places:
+                    step = await self._events.prepare(self._decode(record))
             except RequestError as error:
                 if error.reason in _MAYBE_TRANSIENT:
                     failures += 1

@@ -1,0 +1,1 @@
+"""Several processes of Ragstone over one PostgreSQL and one Kafka, under load and under attack."""
