@@ -20,7 +20,7 @@ def measure_rate(production: Production, database: str, name: str, events: Seque
     """The same topic, both ways."""
     topic = new_topic(production.kafka.bootstrap, name, events)
     bare = _bare(production, topic, len(events))
-    with production.serving("consumer", database, topic) as server:
+    with production.serving(database.rpartition("/")[2], database, topic) as server:
         return {"bare": bare, "ragstone": _applied(production, server, database, topic, len(events))}
 
 

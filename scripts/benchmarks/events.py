@@ -12,7 +12,8 @@ from tests.services import topics
 PIECE = 500
 """Characters of a document, about; one passage."""
 PARTITIONS = 4
-_HEADERS = [("content-type", b"application/json")]
+TITLE = "Bench"
+HEADERS = [("content-type", b"application/json")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Event:
     @property
     def value(self) -> bytes:
         """As ProtoJSON."""
-        upsert = {"title": "Bench", "text": self.text, "mimeType": "text/plain", "metadata": {"kind": "bench"}}
+        upsert = {"title": TITLE, "text": self.text, "mimeType": "text/plain", "metadata": {"kind": "bench"}}
         event = {"collection": self.collection, "document": self.document, "version": str(self.version)}
         return json.dumps({**event, "upsert": upsert}).encode()
 
@@ -62,4 +63,4 @@ async def produce(bootstrap: str, topic: str, events: Iterable[Event]) -> None:
     """Send them as fast as it goes; return when the broker has them."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, max_batch_size=256 * 1024) as producer:
         for event in events:
-            await producer.send(topic, event.value, key=event.key, headers=_HEADERS)
+            await producer.send(topic, event.value, key=event.key, headers=HEADERS)

@@ -30,6 +30,7 @@ from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.spi.stages import Stage
 from ragstone_server.wrappers.deadline import WithContext
 from ragstone_server.wrappers.fallible import Outcome
+from ragstone_server.wrappers.gathering import GatheringEmbedder
 from ragstone_server.wrappers.governed import governed
 from ragstone_server.wrappers.policy import FAIL, SKIP
 
@@ -62,10 +63,13 @@ class Governor:
         return governed(stage, name, policy, self.clock, skip=policy.on_failure != FAIL)
 
 
-async def open_ingest_stages(registry: Registry) -> IngestStages:
+async def open_ingest_stages(registry: Registry, configuration: Configuration) -> IngestStages:
     """What a document passes."""
+    embedder = await registry.open(EMBEDDER)
     return IngestStages(
-        parser=await registry.open(PARSER), chunker=await registry.open(CHUNKER), embedder=await registry.open(EMBEDDER)
+        parser=await registry.open(PARSER),
+        chunker=await registry.open(CHUNKER),
+        embedder=GatheringEmbedder(embedder, configuration.ingest.embed_batch, configuration.server.bulk_threads),
     )
 
 
