@@ -16,8 +16,10 @@ RAGSTONE = Path(sys.executable).with_name("ragstone")
 class Served:
     """`ragstone serve` over a data directory; may be killed and started again."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(self, data_dir: Path, *, folder: Path | None = None, **settings: str) -> None:
+        """It starts in `folder`, where a `ragstone.toml` may lie; `settings` are variables of its environment."""
         self.data_dir = data_dir
+        self._folder = folder
         self.settings = settings
         self.address = ""
         self._first: dict[str, str] = {}
@@ -49,6 +51,7 @@ class Served:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                cwd=self._folder,
                 env={**os.environ, **self.settings, **environment},
             )
         assert self._process.stdout is not None

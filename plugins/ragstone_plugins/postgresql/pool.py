@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_server.spi.errors import StartError
@@ -23,8 +23,10 @@ PREPARE_AFTER = 5
 """Executions after which a statement is prepared, where that is on."""
 MOST_WAITING = 1000
 """Callers that wait for a connection; further ones are refused."""
-RECONNECT_S = 2.0
-"""How long the pool itself tries to replace a connection, ever more rarely; after that the next caller begins anew, at once."""
+RECONNECT_S = 1.0
+"""How long the pool itself tries to replace a connection, ever more rarely. Who waits asks anew so often, which begins it anew."""
+AWAY_S = 2.0
+"""Longest wait for a connection where the database is known to be away."""
 UNLESS_SAID: dict[str, str | int] = {
     "application_name": "ragstone",
     # A peer that is gone without a word, after a failure of the network, is noticed within a minute.
@@ -77,16 +79,22 @@ class Pool:
     async def take(self) -> Connection:
         """A free connection, to be given back. Raises `PoolTimeout`, early where the database is known to be away."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + (min(RECONNECT_S, self._patience_s) if self._down else self._patience_s)
+        until = loop.time() + (min(AWAY_S, self._patience_s) if self._down else self._patience_s)
         while True:
-            with no_cancellation_lost() as lost:
-                connection = await self._pool.getconn(timeout=until - loop.time())
-                if lost():
-                    await self.give(connection)
-            if not _has_word(connection):
-                return connection
-            # Nothing was asked: it says that it ends, as after a restart of the database.
-            await self.drop(connection)
+            left = until - loop.time()
+            try:
+                with no_cancellation_lost() as lost:
+                    connection = await self._pool.getconn(timeout=min(RECONNECT_S, left))
+                    if lost():
+                        await self.give(connection)
+            except PoolTimeout:
+                if left <= RECONNECT_S:
+                    raise
+            else:
+                if not _has_word(connection):
+                    return connection
+                # Nothing was asked: it says that it ends, as after a restart of the database.
+                await self.drop(connection)
 
     async def give(self, connection: Connection) -> None:
         """Let others use it; one that is not as it was taken is closed."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, LogTrimmed
 from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.errors import CatalogUnavailable
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, Position
 from ragstone_server.spi.views import View
 
@@ -98,7 +99,12 @@ class Follower:
             # Nobody follows any more; who still waits would wait forever.
             self.failure = CLOSED
             await self._announce()
-            await self._note_durable()
+            try:
+                await self._note_durable()
+            except CatalogUnavailable as error:
+                logger.warning(
+                    "how far view %s of collection %d is, is not noted: %s", self.name, self._collection, error
+                )
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE_S
@@ -110,7 +116,11 @@ class Follower:
                 self.failure, pause = None, FIRST_PAUSE_S
             except Exception as error:
                 self.failure = f"{type(error).__name__}: {error}"
-                logger.exception("view %s of collection %d cannot follow", self.name, self._collection)
+                # Why the catalog is away is told where it is noticed.
+                away = isinstance(error, CatalogUnavailable)
+                logger.error(
+                    "view %s of collection %d cannot follow: %s", self.name, self._collection, error, exc_info=not away
+                )
                 await self._announce()
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE_S, pause * 2)

@@ -20,7 +20,7 @@ from ragstone_server.indexing.watcher import watching
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionHead, CollectionRecord, every_collection
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.critical import CriticalWork
-from ragstone_server.spi.errors import CollectionNotFound
+from ragstone_server.spi.errors import CatalogUnavailable, CollectionNotFound
 from ragstone_server.spi.failpoints import FailPoint, reach
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
@@ -219,6 +219,8 @@ class Indexes:
                     index.nudge()
         except CollectionNotFound:
             return  # Deleted meanwhile: there is nothing to follow.
+        except CatalogUnavailable as error:
+            logger.warning("the index of %s could not be opened: %s", name, error)
         except Exception:
             logger.exception("the index of %s could not be opened", name)
         finally:
@@ -249,6 +251,8 @@ class Indexes:
             for key, opened in list(self._open.items()):
                 try:
                     await self._retire(key, opened)
+                except CatalogUnavailable as error:
+                    logger.warning("superseded passages of collection %d wait for the catalog: %s", key, error)
                 except Exception:
                     logger.exception("retiring superseded passages of collection %d failed", key)
 

@@ -13,7 +13,7 @@ from ragstone_server.pipelines.document_events import (
     TombstoneEvent,
     UpsertEvent,
 )
-from ragstone_server.pipelines.ingest import UNBOUNDED, IngestDocument, Places, version_in
+from ragstone_server.pipelines.ingest import IngestDocument, version_in
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.sources import SourceMove
@@ -33,18 +33,14 @@ class ApplyEvents:
         self._written: dict[CollectionKey, CollectionName] = {}
         """Collections that views are to catch up with."""
 
-    async def prepare(self, event: DocumentChange, places: Places = UNBOUNDED) -> Write:
-        """Do everything but the transaction, with a place while content is worked on.
-
-        Raises a `RequestError` that says what is wrong with the event.
-        """
+    async def prepare(self, event: DocumentChange) -> Write:
+        """Do everything but the transaction. Raises a `RequestError` that says what is wrong with the event."""
         match event:
             case UpsertEvent():
-                return await self._ingest.prepare(event.upload, event.record_time_micros, places)
+                return await self._ingest.prepare(event.upload, event.record_time_micros)
             case ReferenceEvent():
-                async with places:
-                    fetched = event.with_content(await self._fetch(event.reference))
-                    return await self._ingest.prepare(fetched.upload, fetched.record_time_micros)
+                fetched = event.with_content(await self._fetch(event.reference))
+                return await self._ingest.prepare(fetched.upload, fetched.record_time_micros)
             case DeleteEvent():
                 collection = await self._catalog.collection(event.name.collection)
                 version = version_in(collection, event.version, event.record_time_micros)

@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +37,6 @@ from ragstone_server.spi.visibility import Attributes
 
 ResultT = TypeVar("ResultT")
 Parameters = ParamSpec("Parameters")
-
-Places: TypeAlias = AbstractAsyncContextManager[None]
-"""How many may work on content at once."""
-UNBOUNDED: Places = nullcontext()
 
 LARGE = 1024 * 1024
 """Characters or bytes from which on hashing and normalising leave the event loop."""
@@ -114,17 +109,13 @@ class IngestDocument:
         self._indexes.nudge(examined.collection)
         return receipt
 
-    async def prepare(self, upload: Upload, event_time: int | None, places: Places = UNBOUNDED) -> Write:
+    async def prepare(self, upload: Upload, event_time: int | None) -> Write:
         """Do everything but the transaction. The caller bounds how much is prepared at once.
 
-        `places`: entered while the content is worked on; what is stored already needs none.
         `event_time`, in microseconds since 1970, is the version where none is sent and the collection orders by event time.
         """
         examined = await self._examine(upload, event_time)
-        if (unchanged := self._unchanged(examined)) is not None:
-            return unchanged
-        async with places:
-            return await self._work_out(examined)
+        return self._unchanged(examined) or await self._work_out(examined)
 
     async def _examine(self, upload: Upload, event_time: int | None) -> "_Examined":
         data, content_hash = await self._aside(len(upload.content), self._read, upload)

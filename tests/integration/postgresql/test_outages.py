@@ -105,6 +105,59 @@ async def test_a_read_is_tried_again_where_its_connection_was_cut(catalog_url: s
                 assert (await store.collection(NAME)).name == NAME
 
 
+async def test_a_read_whose_answer_was_cut_off_is_tried_again(catalog_url: str, open_store: OpenStore) -> None:
+    """Not only one that found its connection closed."""
+    parts = urlsplit(catalog_url)
+    with Proxy(f"{parts.hostname}:{parts.port}") as proxy:
+        async with open_store(behind(catalog_url, proxy.address)) as store:
+            collection = await store.create_collection(NAME, SETTINGS, NOW)
+            await put(store, collection.key, "a", "one")
+            for _ in range(3):
+                await asyncio.to_thread(proxy.freeze)
+                reading = asyncio.create_task(store.document(collection.key, DocumentId("a")))
+                await asyncio.sleep(0.05)
+                assert not reading.done()
+                await asyncio.to_thread(proxy.cut)
+                await asyncio.to_thread(proxy.mend)
+                assert await reading is not None
+
+
+async def test_nobody_meets_a_connection_of_before_the_restart(
+    postgresql_server: PostgreSQL, own_url: str, open_store: OpenStore
+) -> None:
+    """Whatever their number: a write would fail on one, which nobody may try again but its caller."""
+    async with open_store(own_url, min_connections=8) as store:
+        key = await fresh_collection(store)
+        await asyncio.gather(*(store.document_count(key) for _ in range(50)))  # type: ignore[arg-type]
+        for round_ in range(2):
+            await asyncio.to_thread(postgresql_server.kill if round_ else postgresql_server.stop)
+            await asyncio.to_thread(postgresql_server.start)
+            await asyncio.gather(
+                *(put(store, key, f"{round_} {n}", "ferry") for n in range(20)),  # type: ignore[arg-type]
+                *(store.document_count(key) for _ in range(20)),  # type: ignore[arg-type]
+            )
+        assert await store.document_count(key) == 40  # type: ignore[arg-type]
+
+
+async def test_who_is_cancelled_while_the_database_is_frozen_ends(
+    postgresql_server: PostgreSQL, own_url: str, open_store: OpenStore
+) -> None:
+    """A caller whose deadline passes waits neither for an answer nor for a rollback that nobody gives."""
+    async with open_store(own_url, answer_seconds=1, connect_timeout_seconds=1) as store:
+        key = await fresh_collection(store)
+        postgresql_server.freeze()
+        try:
+            for work in (store.document_count(key), put(store, key, "a", "one")):  # type: ignore[arg-type]
+                task = asyncio.ensure_future(work)
+                await asyncio.sleep(0.1)
+                task.cancel()
+                async with asyncio.timeout(60):
+                    assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+        finally:
+            postgresql_server.resume()
+        await until_it_answers(lambda: put(store, key, "b", "two"))  # type: ignore[arg-type]
+
+
 async def test_a_slow_network_is_slow_and_nothing_else(catalog_url: str, open_store: OpenStore) -> None:
     parts = urlsplit(catalog_url)
     with Proxy(f"{parts.hostname}:{parts.port}") as proxy:

@@ -3,11 +3,6 @@
 import asyncio
 
 
-LOOKED_AT = 64
-"""Events that are decoded and looked up at once, of all partitions: they share round trips, and keep queries waiting for a few
-milliseconds at most."""
-
-
 class Flow:
     """Counts the records that are held, and lets so many be worked out side by side."""
 
@@ -16,8 +11,6 @@ class Flow:
         self._max_bytes = max_bytes
         self.parallel = parallel
         self.places = asyncio.Semaphore(parallel)
-        """Of those whose content is worked on."""
-        self.looks = asyncio.Semaphore(max(LOOKED_AT, parallel))
         self.documents = 0
         self.bytes = 0
         self.held_up = ""

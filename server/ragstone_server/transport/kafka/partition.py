@@ -240,7 +240,7 @@ class Partition:
         await self._persistently(lambda: self._sources.end_try(claim))
 
     def _begin(self, held: Held) -> None:
-        working = self._work_out(held.record, self._flow, self._wait_for)
+        working = self._work_out(held.record, self._flow.places, self._wait_for)
         held.step = asyncio.ensure_future(working)
 
     async def _apply(self, batch: list[Held]) -> None:

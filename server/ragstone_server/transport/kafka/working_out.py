@@ -11,7 +11,6 @@ from ragstone_server.pipelines.document_events import DocumentChange
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import Reason, RequestError
 from ragstone_server.spi.sources import NewDeadLetter, SourceName
-from ragstone_server.transport.kafka.flow import Flow
 from ragstone_server.transport.kafka.record import Record
 
 logger = logging.getLogger(__name__)
@@ -75,13 +74,13 @@ class WorkOut:
         self._clock = clock
         self._bound = bound
 
-    async def __call__(self, record: Record, flow: Flow, waiting: Waiting) -> Step:
+    async def __call__(self, record: Record, places: asyncio.Semaphore, waiting: Waiting) -> Step:
         """A write, or a dead letter. What is transient is waited for, and that takes no place from others."""
         failures = 0
         for pause in pauses():
             try:
-                async with flow.looks:
-                    step = await self._events.prepare(self._decode(record), flow.places)
+                async with places:
+                    step = await self._events.prepare(self._decode(record))
             except RequestError as error:
                 if error.reason in _MAYBE_TRANSIENT:
                     failures += 1

@@ -48,7 +48,7 @@ class Sources:
 class Stale:
     """Finds every event stale."""
 
-    async def __call__(self, record: Record, flow: Flow, waiting: Callable[[str], None]) -> Step:
+    async def __call__(self, record: Record, places: asyncio.Semaphore, waiting: Callable[[str], None]) -> Step:
         return STALE
 
     def letter(self, record: Record, reason: str, message: str) -> NewDeadLetter:
