@@ -32,7 +32,9 @@ def embedding(rounds: Sequence[Figures]) -> str:
 
 def delays(measured: Mapping[str, Figures]) -> str:
     """Seconds from producing to finding."""
-    rows = [[name, each["looked_for"], f"{each['p50_s']:.2f}", f"{each['p95_s']:.2f}"] for name, each in measured.items()]
+    rows = [
+        [name, each["looked_for"], f"{each['p50_s']:.2f}", f"{each['p95_s']:.2f}"] for name, each in measured.items()
+    ]
     return _table(["", "looked for", "p50 s", "p95 s"], rows)
 
 

@@ -43,6 +43,7 @@ def measure_retrieval(server: Measured, collection: str, questions: Sequence[str
 
 def measure_load(server: Measured, call: Callable[[str], object], questions: Sequence[str], callers: int) -> Figures:
     """What each call took, and what it cost the server."""
+
     def timed(question: str) -> float:
         began = time.perf_counter()
         call(question)

@@ -49,7 +49,7 @@ async def _look(client: AsyncClient, sent: "asyncio.Queue[tuple[str, float] | No
     while (each := await sent.get()) is not None:
         word, began = each
         async with asyncio.timeout(LONGEST_S):
-            while not any(word in passage.text for passage in await client.retrieve(word, top_k=3)):
+            while not any(word in each.text for each in await client.retrieve(word, top_k=3)):  # noqa: ASYNC110 - looking is asking
                 await asyncio.sleep(LOOK_S)
         delays.append(time.perf_counter() - began)
     return delays

@@ -9,31 +9,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
+from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.tokenizer import Tokenizer
 
 Vectors = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     texts: tuple[str, ...]
-    done: asyncio.Future[Vectors]
+    found: asyncio.Future[Vectors | None]
+    """None: the call that was shared failed, and not for all the same."""
 
 
 class GatheringEmbedder:
-    """Fits `Embedder`. What comes while others are embedded waits for them, and then goes together; a lone request waits for nobody.
+    """Fits `Embedder`. What comes while others are embedded waits for them, and then goes together.
 
-    A request of a full batch goes by itself, and so do questions. Within a call texts of like length stand together, so that
-    little of what the model computes is padding.
+    A full batch waits for nobody, and neither does a request for which there is room among the calls. Questions, and requests
+    of a full batch, pass by. Within a call texts of like length stand together, so that little of what a model computes is
+    padding. A call that fails is tried again by each of those who shared it, so that the text at fault fails its own document
+    only; a call that nobody waits for any more is cancelled.
     """
 
     def __init__(self, embedder: Embedder, batch: int, at_once: int) -> None:
-        """`batch` is the number of texts of a full call; at most `at_once` calls of gathered texts run."""
+        """`batch`: texts of a full call. `at_once`: calls beyond which those that are not full wait."""
         self._embedder = embedder
         self._batch = batch
         self._at_once = at_once
         self._waiting: deque[_Waiting] = deque()
-        self._workers: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._beginning = False
 
     @property
     def dimension(self) -> int:
@@ -59,58 +64,84 @@ class GatheringEmbedder:
         """Embed the texts of the request. Raises what the embedder raises for them."""
         if request.purpose is not Purpose.PASSAGE or not 0 < len(request.texts) < self._batch:
             return await self._embedder(request)
-        waiting = _Waiting(request.texts, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(request.texts, loop.create_future())
         self._waiting.append(waiting)
-        if len(self._workers) < self._at_once:
-            worker = asyncio.create_task(self._work(), name="embed-gathered")
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
-        return await waiting.done
+        if not self._beginning:
+            # Not at once: those who were told of their vectors or versions together come one after the other.
+            self._beginning = True
+            loop.call_soon(self._begin)
+        vectors = await waiting.found
+        return await self._embedder(request) if vectors is None else vectors
 
-    async def _work(self) -> None:
-        while batch := self._take():
-            await self._embed(batch)
+    def _begin(self) -> None:
+        self._beginning = False
+        while self._is_full() or (self._waiting and len(self._calls) < self._at_once):
+            if batch := self._take():
+                call = asyncio.create_task(self._embed(batch), name="embed-gathered")
+                self._calls.add(call)
+                call.add_done_callback(self._ended)
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        self._begin()
+
+    def _is_full(self) -> bool:
+        return sum(len(waiting.texts) for waiting in self._waiting) >= self._batch
 
     def _take(self) -> list[_Waiting]:
         """Those who have waited longest, as many as fit."""
         batch: list[_Waiting] = []
         texts = 0
-        while self._waiting and (not batch or texts + len(self._waiting[0].texts) <= self._batch):
+        while self._waiting and texts + len(self._waiting[0].texts) <= self._batch:
             waiting = self._waiting.popleft()
-            if not waiting.done.done():
+            if not waiting.found.done():
                 batch.append(waiting)
                 texts += len(waiting.texts)
         return batch
 
     async def _embed(self, batch: Sequence[_Waiting]) -> None:
+        _cancel_unwanted(batch)
         texts = [text for waiting in batch for text in waiting.texts]
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         request = EmbedRequest(texts=tuple(texts[i] for i in order), purpose=Purpose.PASSAGE)
         try:
             vectors = await self._embedder(request)
+            rows = np.empty_like(vectors)
+            rows[order] = vectors
         except Exception as error:  # noqa: BLE001 - told to those who asked
-            if len(batch) == 1:
-                _fail(batch[0], error)
-                return
-            # One by one, so that the text that is at fault fails alone.
             for waiting in batch:
-                if not waiting.done.done():
-                    await self._embed([waiting])
+                if not waiting.found.done():
+                    _fail(waiting, error, shared=len(batch) > 1)
             return
         except BaseException:
             for waiting in batch:
-                waiting.done.cancel()
+                waiting.found.cancel()
             raise
-        rows = np.empty_like(vectors)
-        rows[order] = vectors
         begin = 0
         for waiting in batch:
             end = begin + len(waiting.texts)
-            if not waiting.done.done():
-                waiting.done.set_result(rows[begin:end])
+            if not waiting.found.done():
+                waiting.found.set_result(rows[begin:end])
             begin = end
 
 
-def _fail(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.done.done():
-        waiting.done.set_exception(error)
+def _cancel_unwanted(batch: Sequence[_Waiting]) -> None:
+    """Cancel the task that embeds the batch as soon as the last of those who wait for it is gone."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    def gone(_: asyncio.Future[Vectors | None]) -> None:
+        if all(waiting.found.cancelled() for waiting in batch):
+            task.cancel()
+
+    for waiting in batch:
+        waiting.found.add_done_callback(gone)
+
+
+def _fail(waiting: _Waiting, error: Exception, *, shared: bool) -> None:
+    # A provider that names a time to wait until would refuse each of them by itself too.
+    if shared and not (isinstance(error, RequestError) and error.retry_after_s is not None):
+        waiting.found.set_result(None)
+    else:
+        waiting.found.set_exception(error)
