@@ -1,7 +1,9 @@
 """Reads that wait at the same time share a round trip."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -12,6 +14,7 @@ from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey
 
+GroupT = TypeVar("GroupT", bound=Hashable)
 KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
 
@@ -71,6 +74,26 @@ class Shared(Generic[KeyT, ValueT]):
             self._worker = None
 
 
+class Groups(Generic[GroupT, KeyT, ValueT]):
+    """Of each group by itself, so that none waits for another one's question, or fails with it."""
+
+    def __init__(self, ask: Callable[[GroupT, list[KeyT]], Awaitable[Mapping[KeyT, ValueT]]]) -> None:
+        self._ask = ask
+        self._asked: dict[GroupT, Shared[KeyT, ValueT]] = {}
+
+    @asynccontextmanager
+    async def of(self, group: GroupT) -> AsyncIterator[Shared[KeyT, ValueT]]:
+        """The reads of a group, which is forgotten when the last of them has ended."""
+        shared = self._asked.get(group)
+        if shared is None:
+            shared = self._asked[group] = Shared(partial(self._ask, group))
+        try:
+            yield shared
+        finally:
+            if shared.idle and self._asked.get(group) is shared:
+                del self._asked[group]
+
+
 class Collections:
     """Collections by their names. Those who ask for the same one at the same time share the answer."""
 
@@ -100,21 +123,12 @@ class Versions:
     """Stored versions of documents, of each collection by itself."""
 
     def __init__(self, store: CatalogStore) -> None:
-        self._store = store
-        self._shared: dict[CollectionKey, Shared[DocumentId, StoredVersion]] = {}
+        self._shared: Groups[CollectionKey, DocumentId, StoredVersion] = Groups(store.versions)
 
     async def get(self, collection: CollectionKey, document: DocumentId) -> StoredVersion | None:
         """Of the document, or its fence's."""
-
-        def ask(documents: list[DocumentId]) -> Awaitable[Mapping[DocumentId, StoredVersion]]:
-            return self._store.versions(collection, documents)
-
-        shared = self._shared.setdefault(collection, Shared(ask))
-        try:
+        async with self._shared.of(collection) as shared:
             return await shared.get(document)
-        finally:
-            if shared.idle:
-                self._shared.pop(collection, None)
 
 
 class Vectors:
@@ -122,17 +136,12 @@ class Vectors:
 
     def __init__(self, store: CatalogStore) -> None:
         self._store = store
-        self._shared: dict[tuple[TenantId, str], Shared[bytes, NDArray[np.float16]]] = {}
+        self._shared: Groups[tuple[TenantId, str], bytes, NDArray[np.float16]] = Groups(self._ask)
 
     async def get(self, tenant: TenantId, embedder: str, hashes: Iterable[bytes]) -> dict[bytes, NDArray[np.float16]]:
-        """Of the tenant, by the embedder."""
-
-        def ask(wanted: list[bytes]) -> Awaitable[Mapping[bytes, NDArray[np.float16]]]:
-            return self._store.vectors(tenant, embedder, wanted)
-
-        shared = self._shared.setdefault((tenant, embedder), Shared(ask))
-        try:
+        """Of the tenant, by the embedder. All are read after they were asked for, not all at the same time."""
+        async with self._shared.of((tenant, embedder)) as shared:
             return await shared.get_all(hashes)
-        finally:
-            if shared.idle:
-                self._shared.pop((tenant, embedder), None)
+
+    async def _ask(self, whose: tuple[TenantId, str], hashes: list[bytes]) -> Mapping[bytes, NDArray[np.float16]]:
+        return await self._store.vectors(*whose, hashes)
