@@ -1,7 +1,7 @@
 """Reads that wait at the same time share a round trip."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Generic, TypeVar
@@ -29,7 +29,7 @@ class Shared(Generic[KeyT, ValueT]):
 
     def __init__(self, ask: Callable[[list[KeyT]], Awaitable[Mapping[KeyT, ValueT]]]) -> None:
         self._ask = ask
-        self._waiting: dict[KeyT, asyncio.Future[ValueT | None]] = {}
+        self._waiting: dict[KeyT, list[asyncio.Future[ValueT | None]]] = {}
         self._worker: asyncio.Task[None] | None = None
 
     @property
@@ -39,7 +39,7 @@ class Shared(Generic[KeyT, ValueT]):
 
     async def get(self, key: KeyT) -> ValueT | None:
         """The value of a key, or None."""
-        return await asyncio.shield(self._wanted(key))
+        return await self._wanted(key)
 
     async def get_all(self, keys: Iterable[KeyT]) -> dict[KeyT, ValueT]:
         """The values of those keys that have one."""
@@ -49,11 +49,12 @@ class Shared(Generic[KeyT, ValueT]):
         return {key: value for key, future in wanted.items() if (value := future.result()) is not None}
 
     def _wanted(self, key: KeyT) -> asyncio.Future[ValueT | None]:
-        if key not in self._waiting:
-            self._waiting[key] = asyncio.get_running_loop().create_future()
+        # One for each who wants it: a future that several shared would need a shield against each one's cancellation.
+        future: asyncio.Future[ValueT | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append(future)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work(), name="lookup")
-        return self._waiting[key]
+        return future
 
     async def _work(self) -> None:
         try:
@@ -62,16 +63,21 @@ class Shared(Generic[KeyT, ValueT]):
                 try:
                     found = await self._ask(list(taken))
                 except BaseException as error:
-                    for future in taken.values():
+                    for future in _still_wanted(taken.values()):
                         future.set_exception(error)
-                        future.exception()  # Who wanted it may have been cancelled.
+                        future.exception()  # Who wants several looks at one of them.
                     if not isinstance(error, Exception):
                         raise
                 else:
-                    for key, future in taken.items():
-                        future.set_result(found.get(key))
+                    for key, futures in taken.items():
+                        for future in _still_wanted([futures]):
+                            future.set_result(found.get(key))
         finally:
             self._worker = None
+
+
+def _still_wanted(futures: Iterable[Iterable[asyncio.Future[ValueT]]]) -> Iterator[asyncio.Future[ValueT]]:
+    return (future for of_a_key in futures for future in of_a_key if not future.done())
 
 
 class Groups(Generic[GroupT, KeyT, ValueT]):
