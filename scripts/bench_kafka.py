@@ -6,17 +6,18 @@ Usage: bench_kafka.py [--texts FILE] [--documents N] [--only PART ...] [--json F
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripts.benchmarks import kafka_report
 from scripts.benchmarks.catalogs import measure_catalogs
 from scripts.benchmarks.embedding_rate import measure_embedding
 from scripts.benchmarks.event_rates import measure_rate
 from scripts.benchmarks.events import Event, new_topic, pieces
-from scripts.benchmarks.kafka_report import PRINTED
 from scripts.benchmarks.production import Production, production
 from scripts.benchmarks.searchable import measure_delays
 
@@ -28,19 +29,21 @@ DELAYS_S = 30
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure and print; it takes about ten minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--texts", type=Path, help="a text to cut into documents; left out, the handbook and docs/")
     parser.add_argument("--documents", type=int, default=10_000, help="documents of the rates without embedding")
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="parts to measure")
     parser.add_argument("--json", type=Path, help="write all figures there")
     arguments = parser.parse_args()
+    # While a topic is made its leaders are looked for, which is no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     texts = _texts(arguments.texts)
     report: dict[str, Any] = {"cpus": os.cpu_count(), "texts": len(texts)}
     with production() as services:
         for part in arguments.only:
             report[part] = PARTS[part](services, texts, arguments.documents)
-            print(PRINTED[part](report[part]), f"\nload: {os.getloadavg()[0]:.1f}\n", flush=True)
+            print(kafka_report.PARTS[part].text(report[part]), f"Load: {os.getloadavg()[0]:.1f}.\n", flush=True)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=2))
     return 0

@@ -56,15 +56,17 @@ def _applied(production: Production, server: Measured, database: str, topic: str
 
         wait("1", PARTITIONS)
         before = wait("next", 0)
-        began, cpus = time.perf_counter(), _cpus(production, server)
+        began, waited, cpus = time.perf_counter(), server.waited_s(), _cpus(production, server)
         wait("next", events)
         seconds = time.perf_counter() - began
+        waited = server.waited_s() - waited
         spent = [after - at_first for after, at_first in zip(_cpus(production, server), cpus, strict=True)]
     counted = events - before
     ours, broker, theirs = (each / counted * 1e6 for each in spent)
     return {
         "events": counted,
         "events_per_s": counted / seconds,
+        "waited_for_core": waited / seconds,
         "cpu_us_per_event": ours,
         "broker_cpu_us_per_event": broker,
         "database_cpu_us_per_event": theirs,

@@ -4,6 +4,7 @@ Prints the seconds from the moment when it holds its partitions until the last r
 """
 
 import asyncio
+import logging
 import sys
 import time
 
@@ -12,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 
 async def main(bootstrap: str, topic: str, events: int) -> None:
     """Read so many events."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that a new group is looked for is no news
     consumer = AIOKafkaConsumer(
         topic,
         bootstrap_servers=bootstrap,
