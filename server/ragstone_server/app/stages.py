@@ -65,11 +65,12 @@ class Governor:
 
 async def open_ingest_stages(registry: Registry, configuration: Configuration) -> IngestStages:
     """What a document passes."""
-    embedder = await registry.open(EMBEDDER)
+    # One call more than threads, so that they have work while the documents of a call that ended make room for others.
+    at_once = configuration.server.bulk_threads + 1
     return IngestStages(
         parser=await registry.open(PARSER),
         chunker=await registry.open(CHUNKER),
-        embedder=GatheringEmbedder(embedder, configuration.ingest.embed_batch, configuration.server.bulk_threads),
+        embedder=GatheringEmbedder(await registry.open(EMBEDDER), configuration.ingest.embed_batch, at_once),
     )
 
 

@@ -14,6 +14,9 @@ from ragstone_server.spi.tokenizer import Tokenizer
 
 Vectors = NDArray[np.float32]
 
+FEW = 8
+"""Texts that are not worth dividing between two calls."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
@@ -76,8 +79,13 @@ class GatheringEmbedder:
 
     def _begin(self) -> None:
         self._beginning = False
-        while self._is_full() or (self._waiting and len(self._calls) < self._at_once):
-            if batch := self._take():
+        while self._waiting:
+            texts, free = sum(len(waiting.texts) for waiting in self._waiting), self._at_once - len(self._calls)
+            if texts < self._batch and free <= 0:
+                return
+            # Were they all in one call, all documents would wait for it, and then the embedder for all documents.
+            share = max(FEW, -(-texts // max(1, free)))
+            if batch := self._take(min(share, self._batch)):
                 call = asyncio.create_task(self._embed(batch), name="embed-gathered")
                 self._calls.add(call)
                 call.add_done_callback(self._ended)
@@ -86,14 +94,11 @@ class GatheringEmbedder:
         self._calls.discard(call)
         self._begin()
 
-    def _is_full(self) -> bool:
-        return sum(len(waiting.texts) for waiting in self._waiting) >= self._batch
-
-    def _take(self) -> list[_Waiting]:
-        """Those who have waited longest, as many as fit."""
+    def _take(self, most: int) -> list[_Waiting]:
+        """Those who have waited longest, as many as fit into so many texts; one at least."""
         batch: list[_Waiting] = []
         texts = 0
-        while self._waiting and texts + len(self._waiting[0].texts) <= self._batch:
+        while self._waiting and (not batch or texts + len(self._waiting[0].texts) <= most):
             waiting = self._waiting.popleft()
             if not waiting.found.done():
                 batch.append(waiting)

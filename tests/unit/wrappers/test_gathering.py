@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ragstone_server.spi.embedder import EmbedRequest, Purpose
 from ragstone_server.spi.errors import Reason, RequestError, StageFailed
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
-from ragstone_server.wrappers.gathering import GatheringEmbedder
+from ragstone_server.wrappers.gathering import FEW, GatheringEmbedder
 
 BATCH = 4
 Vectors = NDArray[np.float32]
@@ -130,6 +130,22 @@ async def test_one_that_does_not_fit_comes_next(inner: Held, embedder: Gathering
     inner.go.set()
     await asyncio.gather(*begin(embedder, ["a b c", "d e", "f"]))
     assert inner.asked == [("a", "b", "c"), ("d", "e", "f")]
+
+
+async def test_many_that_come_together_are_divided_among_the_calls(inner: Held) -> None:
+    embedder = GatheringEmbedder(inner, batch=64, at_once=3)
+    tasks = begin(embedder, ["a b"] * 15 + ["c"])
+    await inner.until(lambda: inner.running == 3)
+    assert [len(texts) for texts in inner.asked] == [10, 10, 11]
+    inner.go.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_few_that_come_together_are_not_divided(inner: Held) -> None:
+    embedder = GatheringEmbedder(inner, batch=64, at_once=3)
+    inner.go.set()
+    await asyncio.gather(*begin(embedder, ["a"] * FEW))
+    assert [len(texts) for texts in inner.asked] == [FEW]
 
 
 async def test_no_texts_have_no_vectors(inner: Held, embedder: GatheringEmbedder) -> None:
