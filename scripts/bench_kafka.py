@@ -1,85 +1,112 @@
-"""`make bench-kafka`: documents by Kafka into PostgreSQL, beside the bare client library, in one run.
+"""`make bench-kafka`: documents by Kafka into a catalog in PostgreSQL, beside bare clients and the embedder alone, in one run.
 
-Usage: bench_kafka.py [--events N] [--documents N]
+Usage: bench_kafka.py [--texts FILE] [--documents N] [--only PART ...] [--json FILE]
 """
 
 import argparse
 import asyncio
 import json
+import logging
 import os
-import statistics
 import sys
-import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from pydantic import SecretStr
+from scripts.benchmarks import kafka_report
+from scripts.benchmarks.catalogs import measure_catalogs
+from scripts.benchmarks.embedding_rate import measure_embedding
+from scripts.benchmarks.event_rates import measure_rate
+from scripts.benchmarks.events import Event, new_topic, pieces
+from scripts.benchmarks.production import Production, production
+from scripts.benchmarks.searchable import measure_delays
 
-from ragstone_plugins.postgresql.migrate import migrate
-from ragstone_plugins.postgresql.settings import PostgresqlConfig
-from scripts.benchmarks.consuming import TOPIC, Applying, bare_rate, delays, event
-from tests.served import Served
-from tests.services import topics
-from tests.services.kafka import Kafka
-from tests.services.keeper import Keeper
-from tests.services.postgresql import PostgreSQL
-
-PARTITIONS = 4
-DELAYS = 40
-PER_SECOND = 20.0
-
-
-def text(number: int) -> str:
-    """Of a document."""
-    return f"Ferry number {number} leaves the harbour at {number % 24} o'clock and carries {number % 97} cars."
+HERE = Path(__file__).parent.parent
+KNOWN = 100
+"""Texts of the documents whose vectors are known."""
+EMBEDDING_ROUNDS = 2
+DELAYS_S = 30
 
 
 def main() -> int:
-    """Measure, and print JSON."""
+    """Measure and print; it takes about ten minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=20_000, help="events of each measurement without embedding")
-    parser.add_argument("--documents", type=int, default=2_000, help="documents that they are about")
+    parser.add_argument("--texts", type=Path, help="a text to cut into documents; left out, the handbook and docs/")
+    parser.add_argument("--documents", type=int, default=10_000, help="documents of the rates without embedding")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="parts to measure")
+    parser.add_argument("--json", type=Path, help="write all figures there")
     arguments = parser.parse_args()
-    count, documents = arguments.events, arguments.documents
-    with ExitStack() as stack:
-        keeper = stack.enter_context(Keeper())
-        database = stack.enter_context(PostgreSQL(keeper.place("postgresql")))
-        broker = stack.enter_context(Kafka(keeper.place("kafka")))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        topics.create(broker.bootstrap, TOPIC, PARTITIONS, {})
-        asyncio.run(migrate(PostgresqlConfig(url=SecretStr(database.url))))
-        settings = {
-            "RAGSTONE__CATALOG__USE": "postgresql",
-            "RAGSTONE__CATALOG__URL": database.url,
-            "RAGSTONE__KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
-            "RAGSTONE__KAFKA__TOPICS": json.dumps([TOPIC]),
-        }
-        server = stack.enter_context(Served(folder / "data", folder=folder, **settings))
-        client = stack.enter_context(server.client())
-        applying = Applying(broker.bootstrap, database.url, server.pid)
-
-        def found(word: str) -> bool:
-            return any(word in passage.text for passage in client.retrieve(word, top_k=3))
-
-        report = {
-            "embedded": applying([event(f"d{i}", 1, text(i)) for i in range(documents)]),
-            "identical": applying([event(f"d{i % documents}", 1, text(i % documents)) for i in range(count)]),
-            "new version, same content": applying(
-                [event(f"d{i % documents}", 2 + i // documents, text(i % documents)) for i in range(count)]
-            ),
-            "new documents, vectors known": applying(
-                [event(f"copy{i}", 1, text(i % documents)) for i in range(count // 10)]
-            ),
-        }
-        waited = delays(broker.bootstrap, found, DELAYS, PER_SECOND)
-        bare = bare_rate(broker.bootstrap, 2 * count)
-    seconds = {"p50": statistics.median(waited), "p95": waited[int(0.95 * len(waited))]}
-    json.dump(
-        {"cpus": os.cpu_count(), **report, "bare_events_per_s": bare, "searchable_after_s": seconds},
-        sys.stdout,
-        indent=1,
-    )
+    # While a topic is made its leaders are looked for, which is no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    texts = _texts(arguments.texts)
+    report: dict[str, Any] = {"cpus": os.cpu_count(), "texts": len(texts)}
+    with production() as services:
+        for part in arguments.only:
+            report[part] = PARTS[part](services, texts, arguments.documents)
+            print(kafka_report.PARTS[part].text(report[part]), f"Load: {os.getloadavg()[0]:.1f}.\n", flush=True)
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(report, indent=2))
     return 0
+
+
+def _rates(services: Production, texts: list[str], documents: int) -> dict[str, Any]:
+    """Without embedding: when they are measured, the vectors of all texts are known."""
+    database = services.database("rates")
+    known = [Event(document=f"text-{i}", version=1, text=text) for i, text in enumerate(texts[:KNOWN])]
+    measure_rate(services, database, "first", known)
+
+    def of(*versions: int) -> list[Event]:
+        return [
+            Event(document=f"document-{i}", version=version, text=known[i % len(known)].text)
+            for version in versions
+            for i in range(documents)
+        ]
+
+    return {
+        "new documents, vectors known": measure_rate(services, database, "known", of(1)),
+        "the same version again": measure_rate(services, database, "same", of(1, 1)),
+        "a new version, content unchanged": measure_rate(services, database, "moved", of(2, 3)),
+    }
+
+
+def _embedding(services: Production, texts: list[str], _: int) -> Any:
+    return measure_embedding(services, texts, EMBEDDING_ROUNDS)
+
+
+def _delays(services: Production, texts: list[str], _: int) -> dict[str, Any]:
+    """One process with all roles; and one that consumes beside one that answers."""
+
+    def measure(topic: str, address: str) -> dict[str, float]:
+        return asyncio.run(measure_delays(services.kafka.bootstrap, topic, address, texts, DELAYS_S))
+
+    measured = {}
+    topic = new_topic(services.kafka.bootstrap, "all-roles")
+    with services.serving("all-roles", services.database("all_roles"), topic) as server:
+        measured["one process"] = measure(topic, server.address)
+    topic, database = new_topic(services.kafka.bootstrap, "two-roles"), services.database("two_roles")
+    with (
+        services.serving("consume", database, topic, server__roles='["consume"]'),
+        services.serving("query", database, topic, server__roles='["query", "index"]') as server,
+    ):
+        measured["one consumes, one answers"] = measure(topic, server.address)
+    return measured
+
+
+def _queries(services: Production, texts: list[str], _: int) -> Any:
+    return measure_catalogs(services, texts)
+
+
+PARTS: dict[str, Callable[[Production, list[str], int], Any]] = {
+    "rates": _rates,
+    "embedding": _embedding,
+    "delays": _delays,
+    "queries": _queries,
+}
+
+
+def _texts(file: Path | None) -> list[str]:
+    files = [file] if file is not None else sorted([*HERE.glob("handbook/documents/*.md"), *HERE.glob("docs/**/*.md")])
+    return pieces(each.read_text("utf-8") for each in files)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def measure_ingest(server: Measured, documents: Sequence[NewDocument], collectio
         acknowledged_s = time.perf_counter() - began
         client.retrieve("ready", collection=collection, min_watermark="session", timeout=600)
         searchable_s, server_cpu = time.perf_counter() - began, server.cpu_s() - cpu
-    passages, embedder_cpu, embedder_s = asyncio.run(_embedder_alone(documents))
+    passages, embedder_cpu, embedder_s = asyncio.run(embedder_alone(documents))
     return {
         "documents": len(documents),
         "passages": passages,
@@ -47,7 +47,7 @@ def measure_ingest(server: Measured, documents: Sequence[NewDocument], collectio
     }
 
 
-async def _embedder_alone(documents: Sequence[NewDocument]) -> tuple[int, float, float]:
+async def embedder_alone(documents: Sequence[NewDocument]) -> tuple[int, float, float]:
     """The same chunks through the same embedder, in this process, with nothing around it."""
     configuration = parse_configuration(load(None))
     async with AsyncExitStack() as stack:

@@ -26,6 +26,10 @@ class Measured:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    def waited_s(self) -> float:
+        """Time in which its event loop wanted a core and had none, so far: what else the machine does shows here."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def resident_mb(self) -> float:
         """Resident memory in MiB."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
@@ -33,10 +37,10 @@ class Measured:
 
 
 @contextlib.contextmanager
-def running(*command: str) -> Iterator[Measured]:
-    """Start a server that says `listening on HOST:PORT`, and end it."""
+def running(*command: str, **environment: str) -> Iterator[Measured]:
+    """Start a server that says `listening on HOST:PORT`, with further variables in its environment, and end it."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stdout is not None
     try:
         first = process.stdout.readline()

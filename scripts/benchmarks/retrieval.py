@@ -31,17 +31,19 @@ def measure_retrieval(server: Measured, collection: str, questions: Sequence[str
         def bare(_: str) -> None:
             call(payload)
 
-        _load(server, retrieve, questions[:50], 4)
+        measure_load(server, retrieve, questions[:50], 4)
         return {
             str(callers): {
-                "ragstone": _load(server, retrieve, questions, callers),
-                "echo": _load(echo, bare, questions, callers),
+                "ragstone": measure_load(server, retrieve, questions, callers),
+                "echo": measure_load(echo, bare, questions, callers),
             }
             for callers in CALLERS
         }
 
 
-def _load(server: Measured, call: Callable[[str], None], questions: Sequence[str], callers: int) -> Figures:
+def measure_load(server: Measured, call: Callable[[str], object], questions: Sequence[str], callers: int) -> Figures:
+    """What each call took, and what it cost the server."""
+
     def timed(question: str) -> float:
         began = time.perf_counter()
         call(question)

@@ -12,6 +12,7 @@ from ragstone_server.spi.embedder import Embedder
 from ragstone_server.testing.conformance.embedder import EmbedderConformance
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
 from ragstone_server.testing.memory.host import MemoryHost
+from ragstone_server.wrappers.gathering import GatheringEmbedder
 from tests.providers.embeddings import EmbeddingProvider
 
 
@@ -19,6 +20,12 @@ class TestMemory(EmbedderConformance):
     @pytest.fixture
     def embedder(self) -> Embedder:
         return MemoryEmbedder()
+
+
+class TestGathering(EmbedderConformance):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return GatheringEmbedder(MemoryEmbedder(), batch=4, at_once=1)
 
 
 class TestLitellm(EmbedderConformance):

@@ -96,6 +96,12 @@ class Server(ABC):
         self.kill()
         sweep(self.folder)
 
+    def cpu_seconds(self) -> float:
+        """Processor time of its processes, those that have ended included."""
+        times = [process.cpu_times() for process in self._processes()]
+        # Its first process has reaped the others that ended.
+        return sum(each.user + each.system for each in times) + times[0].children_user + times[0].children_system
+
     def log(self) -> str:
         """What it wrote, all its starts together."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""

@@ -80,7 +80,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         store = await registry.open(CATALOG)
         await _ensure_default_collection(store, clock)
         catalog = Catalog(store, clock)
-        ingest_stages = await open_ingest_stages(registry)
+        ingest_stages = await open_ingest_stages(registry, configuration)
         embedder = ingest_stages.embedder
         kinds = IndexKinds(
             vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder

@@ -30,6 +30,7 @@ from ragstone_server.spi.router import RouteChoice, RouteRequest
 from ragstone_server.spi.stages import Stage
 from ragstone_server.wrappers.deadline import WithContext
 from ragstone_server.wrappers.fallible import Outcome
+from ragstone_server.wrappers.gathering import GatheringEmbedder
 from ragstone_server.wrappers.governed import governed
 from ragstone_server.wrappers.policy import FAIL, SKIP
 
@@ -62,10 +63,14 @@ class Governor:
         return governed(stage, name, policy, self.clock, skip=policy.on_failure != FAIL)
 
 
-async def open_ingest_stages(registry: Registry) -> IngestStages:
+async def open_ingest_stages(registry: Registry, configuration: Configuration) -> IngestStages:
     """What a document passes."""
+    # One call more than threads, so that they have work while the documents of a call that ended make room for others.
+    at_once = configuration.server.bulk_threads + 1
     return IngestStages(
-        parser=await registry.open(PARSER), chunker=await registry.open(CHUNKER), embedder=await registry.open(EMBEDDER)
+        parser=await registry.open(PARSER),
+        chunker=await registry.open(CHUNKER),
+        embedder=GatheringEmbedder(await registry.open(EMBEDDER), configuration.ingest.embed_batch, at_once),
     )
 
 

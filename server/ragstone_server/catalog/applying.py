@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from ragstone_server.catalog.writes import Write, WriteReceipt
+from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt
 from ragstone_server.spi.catalog_store import CatalogStore, CatalogTransaction, StoredVersion, VectorsMissing
 from ragstone_server.spi.errors import (
     CatalogUnavailable,
@@ -14,7 +14,7 @@ from ragstone_server.spi.errors import (
     StorageFull,
 )
 from ragstone_server.spi.names import DocumentId
-from ragstone_server.spi.positions import CollectionKey
+from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.source_store import SourceTransaction
 from ragstone_server.spi.sources import NewDeadLetter, SourceMove
 
@@ -54,8 +54,9 @@ class _Documents:
         stored: Mapping[CollectionKey, Mapping[DocumentId, StoredVersion]],
     ) -> None:
         self._collections = collections
-        self._stored = stored
+        self._stored = {key: dict(found) for key, found in stored.items()}
         self._written: set[tuple[CollectionKey, DocumentId]] = set()
+        """Since they were read."""
 
     @classmethod
     async def of(cls, transaction: SourceTransaction, writes: Iterable[Write]) -> "_Documents":
@@ -67,11 +68,18 @@ class _Documents:
         return cls(opened, {key: await opened[key].versions(wanted[key]) for key in opened})
 
     async def stored(self, write: Write) -> StoredVersion | None:
-        place = write.collection.key, write.document
-        if place in self._written:
-            return (await self._collections[write.collection.key].versions([write.document])).get(write.document)
-        self._written.add(place)
-        return self._stored[write.collection.key].get(write.document)
+        key, document = write.collection.key, write.document
+        if (key, document) in self._written:
+            self._written.remove((key, document))
+            self._stored[key].pop(document, None)
+            self._stored[key].update(await self._collections[key].versions([document]))
+        return self._stored[key].get(document)
+
+    def carried_out(self, write: Write, receipt: WriteReceipt, head: Position) -> None:
+        """Note what may have changed. `head`: of the collection, before the step."""
+        # A deletion may leave a fence where there was one, which is no change of the collection.
+        if receipt.watermark.position > head or receipt.outcome is WriteOutcome.DELETED:
+            self._written.add((write.collection.key, write.document))
 
 
 async def _carry_out(
@@ -85,6 +93,7 @@ async def _carry_out(
     collection = transaction.collections.get(step.collection.key)
     if collection is None:
         raise OutOfDate(number)  # Whether there is another of its name is found out when it is worked out again.
+    head = collection.collection.head
     try:
         receipt = await step.action(collection, await documents.stored(step))
     except _TRANSIENT:
@@ -100,4 +109,5 @@ async def _carry_out(
         return letter
     if receipt is None:
         raise OutOfDate(number)
+    documents.carried_out(step, receipt, head)
     return receipt

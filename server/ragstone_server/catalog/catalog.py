@@ -1,11 +1,14 @@
 """The system of record, as the pipelines see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ragstone_server.catalog.applying import LetterOf, Outcome, Step, apply
 from ragstone_server.catalog.committer import Committer
-from ragstone_server.catalog.lookups import Collections, Versions
+from ragstone_server.catalog.lookups import Collections, Vectors, Versions
 from ragstone_server.catalog.prompts import Prompts
 from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt, Writes, check_generation, judge
@@ -19,7 +22,7 @@ from ragstone_server.spi.catalog_store import (
 )
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionNotFound, InvalidWatermark
-from ragstone_server.spi.names import CollectionName, DocumentId
+from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import PassageKey, Position
 from ragstone_server.spi.sources import SourceMove
 from ragstone_server.spi.visibility import Visibility
@@ -43,6 +46,7 @@ class Catalog:
         self.prompts = Prompts(store, clock)
         self.writes = Writes(store.epoch, clock)
         self._collections = Collections(store)
+        self._vectors = Vectors(store)
         self._versions = Versions(store)
         self._committer = Committer(store)
 
@@ -88,6 +92,12 @@ class Catalog:
             watermark=self.watermark(collection, collection.head),
         )
         return UpsertCheck(receipt=receipt, kept=kept)
+
+    async def vectors(
+        self, tenant: TenantId, embedder: str, hashes: Iterable[bytes]
+    ) -> Mapping[bytes, NDArray[np.float16]]:
+        """Those that are known, by the hashes of their texts."""
+        return await self._vectors.get(tenant, embedder, hashes)
 
     async def commit(self, write: Write) -> WriteReceipt | None:
         """Carry out a write; return when it is on disk. Writes of a collection that wait together share a transaction."""

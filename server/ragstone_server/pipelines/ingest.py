@@ -188,7 +188,7 @@ class IngestDocument:
             ChunkRequest(document=parsed, tokenizer=embedder.tokenizer, max_tokens=embedder.max_tokens)
         )
         texts = {_text_hash(text): text for text in (rendered(title, chunk.headings, chunk.text) for chunk in chunks)}
-        known = await self._catalog.store.vectors(name.collection.tenant, embedder.fingerprint, list(texts))
+        known = await self._catalog.vectors(name.collection.tenant, embedder.fingerprint, texts)
         vectors = await self._embed({key: text for key, text in texts.items() if key not in known})
         return NewContent(
             content_hash=content_hash,

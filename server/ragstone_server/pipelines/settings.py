@@ -20,7 +20,9 @@ class IngestSettings(Settings):
         default=512 * 1024 * 1024, ge=1, description="Most bytes of documents that are worked on at once."
     )
     max_documents_in_flight: int = Field(default=64, ge=1, description="Most documents that are worked on at once.")
-    embed_batch: int = Field(default=64, ge=1, description="Texts handed to the embedder in one call.")
+    embed_batch: int = Field(
+        default=64, ge=1, description="Texts handed to the embedder in one call; short documents share one."
+    )
 
 
 class RetrievalSettings(Settings):

@@ -6,6 +6,7 @@ Tenants and collections are 1 to 63 of `a-z 0-9 - _`, beginning and ending with 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from ragstone_server.spi.errors import InvalidName
@@ -20,6 +21,7 @@ MAX_DOCUMENT_ID_BYTES = 512
 
 _SEGMENT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _COLLECTION = re.compile(r"tenants/([^/]+)/collections/([^/]+)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DOCUMENT = re.compile(r"(tenants/[^/]+/collections/[^/]+)/documents/(.+)", re.DOTALL)
 
 
@@ -44,14 +46,7 @@ class CollectionName:
     @classmethod
     def parse(cls, text: str) -> "CollectionName":
         """Read a resource name; raise `InvalidName` where it is malformed."""
-        match = _COLLECTION.fullmatch(text)
-        if match is None:
-            raise InvalidName(
-                f"{text!r} is not of the form tenants/TENANT/collections/COLLECTION", metadata={"name": text}
-            )
-        return cls(
-            tenant=TenantId(_segment(match[1], "tenant")), collection=CollectionId(_segment(match[2], "collection"))
-        )
+        return _collection(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -78,12 +73,23 @@ class DocumentName:
 
 def document_id(text: str) -> DocumentId:
     """Check a producer's document id; raise `InvalidName` where it is empty, too long or has control characters."""
-    if not text or len(text.encode()) > MAX_DOCUMENT_ID_BYTES or any(ord(c) < 32 or ord(c) == 127 for c in text):
+    if not text or len(text.encode()) > MAX_DOCUMENT_ID_BYTES or _CONTROL.search(text):
         raise InvalidName(
             f"a document id has 1 to {MAX_DOCUMENT_ID_BYTES} bytes and no control characters",
             metadata={"name": text[:80]},
         )
     return DocumentId(text)
+
+
+@lru_cache(maxsize=1024)
+def _collection(text: str) -> CollectionName:
+    """Few collections have many documents, and each names its own."""
+    match = _COLLECTION.fullmatch(text)
+    if match is None:
+        raise InvalidName(f"{text!r} is not of the form tenants/TENANT/collections/COLLECTION", metadata={"name": text})
+    return CollectionName(
+        tenant=TenantId(_segment(match[1], "tenant")), collection=CollectionId(_segment(match[2], "collection"))
+    )
 
 
 def _segment(text: str, what: str) -> str:

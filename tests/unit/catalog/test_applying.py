@@ -1,7 +1,7 @@
 """What a source says, applied in its order."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 
@@ -10,13 +10,14 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.catalog.lookups import Shared
 from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt
 from ragstone_server.registry.clock import SystemClock
-from ragstone_server.spi.catalog_store import CollectionRecord, Generation
+from ragstone_server.spi.catalog_store import CollectionRecord, Generation, StoredVersion
 from ragstone_server.spi.errors import Reason, RequestError
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.sources import DeadLetterId, NewDeadLetter, SourceClaim, SourceLost, SourceMove, SourceName
 from ragstone_server.testing.conformance.catalog_samples import EMBEDDER, NAME, NOW, SETTINGS, content, fields
 from ragstone_server.testing.conformance.catalog_sources import letter
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
+from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction
 
 A, B = DocumentId("a"), DocumentId("b")
 SOURCE = SourceName("log/0")
@@ -134,6 +135,40 @@ async def test_a_tombstone_deletes_in_any_scheme_and_keeps_the_version(
     receipt = await catalog.commit(catalog.writes.delete(collection, A, None, tombstone=True))
     assert receipt is not None
     assert (receipt.outcome, receipt.version) == (WriteOutcome.DELETED, 7)
+
+
+async def test_what_comes_twice_is_read_again_only_after_a_write(
+    catalog: Catalog, collection: CollectionRecord, claim: SourceClaim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await catalog.upsert(collection, A, 3, fields(), content("one"), GENERATION)
+    asked: list[list[DocumentId]] = []
+    versions = MemoryTransaction.versions
+
+    async def counted(
+        self: MemoryTransaction, documents: Iterable[DocumentId], /
+    ) -> Mapping[DocumentId, StoredVersion]:
+        asked.append(sorted(documents))
+        return await versions(self, asked[-1])
+
+    monkeypatch.setattr(MemoryTransaction, "versions", counted)
+    steps = [
+        put(catalog, collection, A, "one", 3),
+        put(catalog, collection, A, "one", 3),
+        put(catalog, collection, A, "one", 2),
+        put(catalog, collection, A, "two", 4),
+        put(catalog, collection, A, "two", 4),
+        put(catalog, collection, A, "two", 3),
+        catalog.writes.delete(collection, A, 5),
+        catalog.writes.delete(collection, A, 6),
+        put(catalog, collection, A, "three", 6),
+        put(catalog, collection, A, "three", 7),
+    ]
+    outcomes = await catalog.apply(SourceMove(claim=claim, expected=None, next=10), steps, no_letter)
+    said = [each.outcome if isinstance(each, WriteReceipt) else type(each).__name__ for each in outcomes]
+    unchanged, stored, deleted = WriteOutcome.UNCHANGED, WriteOutcome.STORED, WriteOutcome.DELETED
+    stale = "VersionStale"
+    assert said == [unchanged, unchanged, stale, stored, unchanged, stale, deleted, deleted, stale, stored]
+    assert asked == [[A]] * 4
 
 
 async def test_reads_that_wait_together_share_a_round_trip() -> None:

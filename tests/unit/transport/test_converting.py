@@ -18,6 +18,7 @@ from ragstone_server.spi.errors import InvalidName, InvalidRequest, UnknownStage
 from ragstone_server.spi.evidence import NumberedPassage
 from ragstone_server.spi.generator import Abstention, AnswerFormat, FinishReason, Sampling, Usage
 from ragstone_server.spi.metadata import MetadataValue
+from ragstone_server.spi.names import DocumentName
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.provider import Settings
 from ragstone_server.spi.ranges import ByteRange
@@ -154,7 +155,8 @@ def test_a_malformed_collection_is_refused(name: str) -> None:
 
 def test_a_document_may_have_slashes_in_its_id() -> None:
     fields = document_pb2.DocumentFields(title="T")
-    upload = upload_from("tenants/default/collections/default/documents/a/b c.txt", None, fields, b"x")
+    name = DocumentName.parse("tenants/default/collections/default/documents/a/b c.txt")
+    upload = upload_from(name, None, fields, b"x")
     assert (upload.name.document, upload.title, upload.readers, upload.filename) == ("a/b c.txt", "T", None, None)
 
 

@@ -33,10 +33,12 @@ _READERS_TO = {value: key for key, value in _READERS.items()}
 _SCHEMES_TO = {value: key for key, value in _SCHEMES.items()}
 
 
-def upload_from(name: str, version: int | None, fields: document_pb2.DocumentFields, content: bytes | str) -> Upload:
-    """One document as a producer sent it. Raises `InvalidName`, `InvalidRequest`."""
+def upload_from(
+    name: DocumentName, version: int | None, fields: document_pb2.DocumentFields, content: bytes | str
+) -> Upload:
+    """One document as a producer sent it. Raises `InvalidRequest`."""
     return Upload(
-        name=DocumentName.parse(name),
+        name=name,
         content=content,
         version=version,
         title=fields.title,

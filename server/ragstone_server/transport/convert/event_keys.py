@@ -18,7 +18,9 @@ def check_key(key: bytes | None, name: DocumentName, bound: CollectionName | Non
 
     The events of one document with two such keys may lie in two partitions, which have no order between them.
     """
-    named = _named(key, bound) if key is not None else None
+    if key is None or key == key_of(name).encode():
+        return
+    named = _named(key, bound)
     if named not in (None, name):
         raise InvalidEvent(
             f"key: it names {named}, and the event {name}; the events of a document have one key, so that they stay in "

@@ -18,7 +18,8 @@ from ragstone_server.spi.names import DEFAULT_TENANT, CollectionName, DocumentNa
 from ragstone_server.transport.convert.documents import upload_from
 from ragstone_server.transport.convert.event_keys import check_key, named_by
 from ragstone_server.transport.convert.event_metadata import typed_metadata
-from ragstone_server.transport.convert.event_values import read_event, refuse
+from ragstone_server.transport.convert.event_values import read_event
+from ragstone_server.transport.convert.refusing import refuse
 from ragstone_server.transport.convert.validation import validate
 
 LATEST_MS = 253_370_764_800_000
@@ -96,7 +97,7 @@ def _upload(name: DocumentName, version: int | None, upsert: EventUpsert) -> Upl
     )
     validate(fields)  # of the event, the types of metadata are not checked yet
     content = upsert.text if upsert.WhichOneof("content") == "text" else upsert.data
-    return upload_from(str(name), version, fields, content)
+    return upload_from(name, version, fields, content)
 
 
 @contextmanager

@@ -53,7 +53,9 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         """Store a new version of a document."""
         content = request.text if request.HasField("text") else request.data
         version = request.version if request.HasField("version") else None
-        receipt = await self._backend.ingest(upload_from(request.name, version, request.fields, content))
+        receipt = await self._backend.ingest(
+            upload_from(DocumentName.parse(request.name), version, request.fields, content)
+        )
         return ingest_service_pb2.UpsertDocumentResponse(
             outcome=OUTCOMES[receipt.outcome], version=receipt.version, watermark=str(receipt.watermark)
         )
@@ -114,7 +116,7 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
         assert arrived.header is not None
         version = arrived.header.version if arrived.header.HasField("version") else None
         return await self._backend.ingest(
-            upload_from(arrived.header.name, version, arrived.header.fields, arrived.content)
+            upload_from(DocumentName.parse(arrived.header.name), version, arrived.header.fields, arrived.content)
         )
 
     async def _delete(self, text: str, version: int | None) -> WriteReceipt:
