@@ -24,6 +24,8 @@ class Event:
     version: int
     text: str
     collection: str = "default"
+    kind: str = "bench"
+    """Its metadata."""
 
     @property
     def key(self) -> bytes:
@@ -33,7 +35,7 @@ class Event:
     @property
     def value(self) -> bytes:
         """As ProtoJSON."""
-        upsert = {"title": TITLE, "text": self.text, "mimeType": "text/plain", "metadata": {"kind": "bench"}}
+        upsert = {"title": TITLE, "text": self.text, "mimeType": "text/plain", "metadata": {"kind": self.kind}}
         event = {"collection": self.collection, "document": self.document, "version": str(self.version)}
         return json.dumps({**event, "upsert": upsert}).encode()
 
