@@ -23,7 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ragstone import Answer, Client, RagstoneError
-from scripts.benchmarks.process import ragstone, running
+from ragstone_server.bench.process import ragstone, running
 from scripts.local_model import MODELS, serving, settings_for
 
 HALVES = ("chosen on", "reported on")

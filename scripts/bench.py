@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any
 
 from ragstone import NewDocument
+from ragstone_server.bench.process import ragstone, running
 from scripts.benchmarks.ingestion import measure_ingest
-from scripts.benchmarks.process import ragstone, running
 from scripts.benchmarks.retrieval import measure_retrieval
 
 COLLECTION = "bench"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ragstone import Client
+from ragstone_server.bench.process import ragstone, running
 from scripts.benchmarks.generation import QUESTION, measure_streams
-from scripts.benchmarks.process import ragstone, running
 
 TOKENS = 64
 PROMPT = [{"role": "user", "content": "The bell of tower 7 rings at seven. " * 20 + QUESTION}]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scripts.benchmarks.process import ragstone, running
+from ragstone_server.bench.process import ragstone, running
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pypdfium2
 
 from ragstone import Client, Passage
-from scripts.benchmarks.process import ragstone, running
+from ragstone_server.bench.process import ragstone, running
 
 SINGLE = "Single-Doc Single-Chunk RAG"
 FIRST = 5

@@ -13,7 +13,7 @@ import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from scripts.benchmarks.process import ragstone, running
+from ragstone_server.bench.process import ragstone, running
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ragstone import Client
-from scripts.benchmarks.process import ragstone, running
+from ragstone_server.bench.process import ragstone, running
 
 SCORES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 KINDS = ("own", "changed", "other")

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from ragstone import AsyncClient, Delta, Evidence
-from scripts.benchmarks.process import Measured
+from ragstone_server.bench.process import Measured
 from scripts.benchmarks.provider_server import STAMP
 
 Figures = dict[str, float]

@@ -1,6 +1,5 @@
 """Retrieval beside a bare echo: latency, requests a second, processor time a request."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +8,10 @@ from statistics import median, quantiles
 import grpc
 
 from ragstone import Client
-from scripts.benchmarks.echo_server import METHOD
-from scripts.benchmarks.process import Measured, running
+from ragstone_server.bench import echo as echo_server
+from ragstone_server.bench.process import Measured, module, running
 
-ECHO = (sys.executable, "-m", "scripts.benchmarks.echo_server")
+ECHO = module(echo_server)
 ECHO_BYTES = 16 * 1024
 """About the size of ten passages."""
 CALLERS = (1, 4, 16)
@@ -22,7 +21,7 @@ Figures = dict[str, float]
 def measure_retrieval(server: Measured, collection: str, questions: Sequence[str]) -> dict[str, dict[str, Figures]]:
     """By number of callers at once: Ragstone and the echo, in the same run."""
     with Client(server.address) as client, running(*ECHO) as echo, grpc.insecure_channel(echo.address) as channel:
-        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(echo_server.METHOD)
         payload = b"x" * ECHO_BYTES
 
         def retrieve(question: str) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
+BINARY: Final = str(Path(sys.executable).with_name("ragstone"))
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -27,6 +29,10 @@ class Measured:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    def waited_s(self) -> float:
+        """Time in which its event loop wanted a core and had none, so far: what else the machine does shows here."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def resident_mb(self) -> float:
         """Resident memory in MiB."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
@@ -34,10 +40,10 @@ class Measured:
 
 
 @contextlib.contextmanager
-def running(*command: str) -> Iterator[Measured]:
-    """Start a server that says `listening on HOST:PORT`, and end it."""
+def running(*command: str, **environment: str) -> Iterator[Measured]:
+    """Start a server that says `listening on HOST:PORT`, with further variables in its environment, and end it."""
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stdout is not None
     try:
         first = process.stdout.readline()
@@ -57,5 +63,4 @@ def module(server: ModuleType) -> tuple[str, ...]:
 
 def ragstone(data_dir: Path) -> tuple[str, ...]:
     """The command of a server on a free port."""
-    binary = str(Path(sys.executable).with_name("ragstone"))
-    return binary, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data_dir)
+    return BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data_dir)

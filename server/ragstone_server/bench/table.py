@@ -15,14 +15,19 @@ Rows = Sequence[Sequence[str]]
 def table_of(measured: Retrieval, console: Console) -> None:
     """Print it."""
     for title, header, rows in tables(measured):
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for name in header:
-            table.add_column(name, justify="right")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table, "")
+        printed(title, header, rows, console)
     for sentence in sentences(measured):
         console.print(sentence)
+
+
+def printed(title: str, header: Sequence[str], rows: Rows, console: Console) -> None:
+    """One table."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in header:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, "")
 
 
 def tables(measured: Retrieval) -> Iterable[tuple[str, Sequence[str], Rows]]:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import logging
 import sys
 import tempfile
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ragstone_server.cli.common import fail, json_option
+
+KAFKA_PARTS = ("rates", "embedding", "delays", "queries")
 
 
 @click.group("bench")
@@ -73,3 +77,56 @@ def retrieve(
         json.dump(dataclasses.asdict(measured), sys.stdout, indent=2)
     else:
         table_of(measured, Console())
+
+
+@bench_command.command("kafka")
+@click.option("--bootstrap-servers", required=True, help="HOST:PORT of a Kafka; topics are made in it and removed.")
+@click.option(
+    "--postgresql-url",
+    required=True,
+    envvar="RAGSTONE_POSTGRESQL_URL",
+    show_envvar=True,
+    help="A PostgreSQL; databases are made in it and removed.",
+)
+@click.option(
+    "--corpus",
+    "corpora",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    multiple=True,
+    help="Texts, as of `bench retrieve`; a few hundred are taken for what is embedded.  Again for more files.",
+)
+@click.option("--documents", default=10_000, show_default=True, type=click.IntRange(min=100), help="Of the rates.")
+@click.option("--embed", default=500, show_default=True, type=click.IntRange(min=100), help="Texts that are embedded.")
+@click.option("--only", multiple=True, type=click.Choice(KAFKA_PARTS), help="Parts to measure.  [default: all]")
+@json_option
+def kafka(
+    bootstrap_servers: str,
+    postgresql_url: str,
+    corpora: tuple[Path, ...],
+    documents: int,
+    embed: int,
+    only: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure documents by Kafka into a catalog in PostgreSQL, beside the bare client library and the embedder alone."""
+    from ragstone_server.bench.corpus import BadCorpus, read_corpus
+    from ragstone_server.bench.kafka.measuring import measure_parts
+    from ragstone_server.bench.kafka.services import Services
+    from ragstone_server.bench.table import printed
+
+    # While a topic is made its leaders are looked for, which is no news.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        texts = read_corpus(corpora, embed)
+    except BadCorpus as error:
+        fail(str(error))
+    with tempfile.TemporaryDirectory(prefix="ragstone-bench-") as folder, ExitStack() as made:
+        services = Services(bootstrap=bootstrap_servers, postgresql=postgresql_url, folder=Path(folder), made=made)
+        found = {}
+        for name, told in measure_parts(services, texts, documents, only or KAFKA_PARTS):
+            found[name] = told.figures
+            if not as_json:
+                printed(told.title, told.header, told.rows, Console())
+    if as_json:
+        json.dump(found, sys.stdout, indent=2)

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 from aiokafka import AIOKafkaProducer
 
 from ragstone import AsyncClient
-from scripts.benchmarks.events import HEADERS, Event
+from ragstone_server.bench.kafka.events import HEADERS, Event
 
 PER_SECOND = 20
 EVERY = 10
