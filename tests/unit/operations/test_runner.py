@@ -1,0 +1,364 @@
+"""The runner over a store in memory, in virtual time: once at a time, resumed, taken over, cancelled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ragstone_server.operations.desk import Operations
+from ragstone_server.operations.kinds import OperationKind, Run, Values
+from ragstone_server.operations.runner import Runner
+from ragstone_server.operations.settings import OperationsSettings
+from ragstone_server.spi.errors import (
+    CatalogUnavailable,
+    CollectionNotFound,
+    OperationNotFound,
+    OperationRunning,
+    Reason,
+)
+from ragstone_server.spi.operations import NewOperation, Operation, OperationClaim, OperationId, OperationState
+from ragstone_server.testing.memory.operation_store import MemoryOperationStore
+from tests.unit.transport.kafka.virtual import in_virtual_time
+
+SETTINGS = OperationsSettings(at_once=2)
+STEP_S = 10.0
+
+
+class LoopClock:
+    """The virtual loop's time."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class Sheep:
+    """Counts to `most`, a step every ten seconds; remembers who counted what."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, int]] = []
+        self.at_once = self.most_at_once = 0
+        self.troubles: dict[int, Exception] = {}
+
+    def kind(self, who: str, name: str = "count-sheep") -> OperationKind:
+        async def work(run: Run) -> Values:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            try:
+                at = run.progress.get("at", 0)
+                while at < run.parameters["most"]:
+                    if at in self.troubles:
+                        raise self.troubles.pop(at)
+                    await asyncio.sleep(STEP_S)
+                    at += 1
+                    self.counted.append((who, at))
+                    await run.step({"at": at})
+                return {"sheep": at}
+            finally:
+                self.at_once -= 1
+
+        return OperationKind(name=name, work=work)
+
+
+class Store(MemoryOperationStore):
+    """May be away, for one runner or for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: Callable[[OperationClaim | None], bool] = lambda _: False
+
+    async def unfinished(self, after: OperationId, limit: int, /) -> tuple[Operation, ...]:
+        self._meet(None)
+        return await super().unfinished(after, limit)
+
+    async def beat(self, claim: OperationClaim, /) -> bool:
+        self._meet(claim)
+        return await super().beat(claim)
+
+    async def save(self, claim: OperationClaim, progress: str, now: datetime, /) -> bool:
+        self._meet(claim)
+        return await super().save(claim, progress, now)
+
+    async def finish(self, claim: OperationClaim, state: OperationState, now: datetime, /, **end: Any) -> None:
+        self._meet(claim)
+        await super().finish(claim, state, now, **end)
+
+    def _meet(self, claim: OperationClaim | None) -> None:
+        if self.away(claim):
+            raise CatalogUnavailable(retry_after_s=1)
+
+
+class Farm:
+    """Several processes over one store."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.sheep = Sheep()
+        self.clock = LoopClock()
+
+    def runner(self, instance: str, *kinds: OperationKind, **settings: Any) -> Runner:
+        return Runner(
+            self.store,
+            kinds or (self.sheep.kind(instance),),
+            SETTINGS.model_copy(update=settings),
+            self.clock,
+            instance,
+            shared=True,
+        )
+
+    def desk(self, runner: Runner) -> Operations:
+        return Operations(self.store, runner, self.clock)
+
+    async def begin(self, most: int = 3, **changed: str) -> OperationId:
+        new = NewOperation(**{"kind": "count-sheep", "parameters": f'{{"most": {most}}}', **changed})
+        return (await self.store.put(new, self.clock.now())).id
+
+    async def ended(self, operation: OperationId, runner: Runner, seconds: float = 1000) -> Operation:
+        return await self.desk(runner).wait(operation, seconds, lambda: False)
+
+    @asynccontextmanager
+    async def killed(self, runner: Runner) -> AsyncIterator[Runner]:
+        """Runs until the context is left, and ends as by `kill -9`: it writes nothing more."""
+        dead = False
+
+        def gone(claim: OperationClaim | None) -> bool:
+            return dead
+
+        context = runner.running()
+        await context.__aenter__()
+        yield runner
+        dead, release = True, self.store.release
+        self.store.away = gone
+
+        async def silent(claim: OperationClaim, now: datetime, /) -> None:
+            return None
+
+        self.store.release = silent  # type: ignore[method-assign]
+        await context.__aexit__(None, None, None)
+        self.store.away = lambda _: False
+        self.store.release = release  # type: ignore[method-assign]
+
+
+@in_virtual_time
+async def test_an_operation_runs_to_its_result() -> None:
+    farm = Farm()
+    async with farm.runner("a").running() as runner:
+        begun = await farm.desk(runner).begin(NewOperation(kind="count-sheep", parameters='{"most": 3}'))
+        ended = await farm.ended(begun.id, runner)
+    assert (ended.state, ended.result, ended.progress) == (OperationState.SUCCEEDED, '{"sheep":3}', '{"at":3}')
+    assert farm.sheep.counted == [("a", 1), ("a", 2), ("a", 3)]
+
+
+@in_virtual_time
+async def test_a_bounded_number_runs_at_once_and_all_run() -> None:
+    farm = Farm()
+    operations = [await farm.begin() for _ in range(7)]
+    async with farm.runner("a").running() as runner:
+        for each in operations:
+            assert (await farm.ended(each, runner)).state is OperationState.SUCCEEDED
+    assert farm.sheep.most_at_once == SETTINGS.at_once
+
+
+@in_virtual_time
+async def test_two_processes_share_the_work_and_never_run_one_twice() -> None:
+    farm = Farm()
+    operations = [await farm.begin(most=4) for _ in range(10)]
+    async with farm.runner("a").running() as a, farm.runner("b").running():
+        for each in operations:
+            assert (await farm.ended(each, a)).state is OperationState.SUCCEEDED
+    assert len(farm.sheep.counted) == 40, "each sheep once"
+    assert {who for who, _ in farm.sheep.counted} == {"a", "b"}
+    assert farm.sheep.most_at_once <= 2 * SETTINGS.at_once
+
+
+@in_virtual_time
+async def test_after_a_kill_the_same_instance_goes_on_at_once_from_the_last_step() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=5)
+    async with farm.killed(farm.runner("a")):
+        await asyncio.sleep(2.5 * STEP_S)
+    died = farm.clock.monotonic()
+    async with farm.runner("a").running() as again:
+        await asyncio.sleep(0)
+        ended = await farm.ended(operation, again)
+    assert ended.result == '{"sheep":5}'
+    assert [count for _, count in farm.sheep.counted] == [1, 2, 3, 4, 5]
+    assert farm.clock.monotonic() - died < 4 * STEP_S, "nobody waited for a takeover"
+
+
+@in_virtual_time
+async def test_another_process_takes_over_after_a_while() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=5)
+    async with farm.killed(farm.runner("a")):
+        await asyncio.sleep(2.5 * STEP_S)
+    async with farm.runner("b").running() as b:
+        ended = await farm.ended(operation, b)
+    assert ended.result == '{"sheep":5}'
+    assert farm.sheep.counted == [("a", 1), ("a", 2), ("b", 3), ("b", 4), ("b", 5)]
+
+
+@in_virtual_time
+async def test_one_that_lives_is_not_taken_over_however_long_a_step() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=20)
+    async with farm.runner("a").running() as a:
+        await asyncio.sleep(1)
+        async with farm.runner("b").running():
+            ended = await farm.ended(operation, a)
+    assert ended.epoch == 1
+    assert {who for who, _ in farm.sheep.counted} == {"a"}
+
+
+@in_virtual_time
+async def test_a_frozen_runner_that_wakes_writes_nothing() -> None:
+    """Its beats did not reach the catalog; another has taken over and is further."""
+    farm = Farm()
+    operation = await farm.begin(most=20)
+    async with farm.runner("a").running() as a:
+        await asyncio.sleep(1.5 * STEP_S)
+        farm.store.away = lambda claim: claim is not None and claim.epoch == 1
+        async with farm.runner("b").running():
+            await asyncio.sleep(100)
+            farm.store.away = lambda _: False
+            ended = await farm.ended(operation, a)
+    assert (ended.epoch, ended.result) == (2, '{"sheep":20}')
+    by_b = [count for who, count in farm.sheep.counted if who == "b"]
+    assert by_b == list(range(by_b[0], 21)), "it is not disturbed"
+    assert farm.sheep.at_once == 0
+
+
+@in_virtual_time
+async def test_a_catalog_that_is_away_is_waited_for() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=3)
+    async with farm.runner("a").running() as a:
+        await asyncio.sleep(1.5 * STEP_S)
+        farm.store.away = lambda _: True
+        await asyncio.sleep(300)
+        farm.store.away = lambda _: False
+        back = farm.clock.monotonic()
+        ended = await farm.ended(operation, a)
+    assert ended.result == '{"sheep":3}'
+    assert farm.clock.monotonic() - back < 10 + 3 * STEP_S, "the pauses are bounded"
+
+
+@in_virtual_time
+async def test_a_running_one_is_cancelled_between_two_steps() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=50)
+    async with farm.runner("a").running() as a:
+        await asyncio.sleep(2.5 * STEP_S)
+        asked = await farm.desk(a).cancel(operation)
+        assert (asked.state, asked.cancel_requested) == (OperationState.RUNNING, True)
+        ended = await farm.ended(operation, a)
+    assert (ended.state, ended.progress) == (OperationState.CANCELLED, '{"at":3}')
+    assert len(farm.sheep.counted) == 3
+
+
+@in_virtual_time
+async def test_one_whose_runner_is_gone_is_cancelled_by_anyone() -> None:
+    """Also where only that runner could have run it."""
+    farm = Farm()
+    operation = await farm.begin(most=5, runs_on="a")
+    async with farm.killed(farm.runner("a")):
+        await asyncio.sleep(1)
+    async with farm.runner("b", farm.sheep.kind("b", name="other")).running() as b:
+        await asyncio.sleep(200)
+        assert (await farm.store.operations(None, 1))[0].state is OperationState.RUNNING, "it is not b's to run"
+        await farm.desk(b).cancel(operation)
+        ended = await farm.ended(operation, b)
+    assert ended.state is OperationState.CANCELLED
+
+
+@in_virtual_time
+async def test_an_operation_is_run_only_where_it_can_be() -> None:
+    farm = Farm()
+    elsewhere = await farm.begin(runs_on="b")
+    unknown = await farm.begin(kind="shear-sheep")
+    async with farm.runner("a").running() as a:
+        assert (await farm.ended(elsewhere, a, 200)).state is OperationState.WAITING
+        async with farm.runner("b").running():
+            assert (await farm.ended(elsewhere, a)).state is OperationState.SUCCEEDED
+        assert (await farm.ended(unknown, a, 1)).state is OperationState.WAITING
+
+
+@in_virtual_time
+async def test_a_process_that_ends_lets_go_of_its_operations() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=4)
+    async with farm.runner("a").running():
+        await asyncio.sleep(1.5 * STEP_S)
+    left = await farm.store.operation(operation)
+    assert left is not None
+    assert (left.state, left.runner, left.progress) == (OperationState.WAITING, "", '{"at":1}')
+    stopped = farm.clock.monotonic()
+    async with farm.runner("b").running() as b:
+        await farm.ended(operation, b)
+    assert farm.clock.monotonic() - stopped < 4 * STEP_S
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [(CollectionNotFound("it is gone"), Reason.COLLECTION_NOT_FOUND), (ZeroDivisionError("secret"), Reason.INTERNAL)],
+)
+def test_what_cannot_be_done_fails_with_its_reason(trouble: Exception, reason: Reason) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        farm = Farm()
+        farm.sheep.troubles[1] = trouble
+        operation = await farm.begin()
+        async with farm.runner("a").running() as a:
+            ended = await farm.ended(operation, a)
+        assert ended.state is OperationState.FAILED
+        assert ended.failure is not None
+        assert ended.failure.reason == reason
+        assert "secret" not in ended.failure.message
+
+    run()
+
+
+@in_virtual_time
+async def test_a_look_and_a_wait_end_in_time() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=100)
+    async with farm.runner("a").running() as a:
+        began = farm.clock.monotonic()
+        assert not (await farm.ended(operation, a, 7)).done
+        assert farm.clock.monotonic() - began == pytest.approx(7)
+        stopped = await farm.desk(a).wait(operation, 1000, lambda: farm.clock.monotonic() > 20)
+        assert not stopped.done
+        assert farm.clock.monotonic() < 21
+
+
+@in_virtual_time
+async def test_only_what_has_ended_is_deleted() -> None:
+    farm = Farm()
+    runner = farm.runner("a")
+    desk = farm.desk(runner)
+    operation = await farm.begin()
+    with pytest.raises(OperationRunning) as refused:
+        await desk.delete(operation)
+    assert refused.value.metadata == {"state": "waiting"}
+    await desk.cancel(operation)
+    await desk.delete(operation)
+    for gone in (desk.delete(operation), desk.get(operation), desk.cancel(operation)):
+        with pytest.raises(OperationNotFound):
+            await gone
+
+
+@in_virtual_time
+async def test_what_ended_long_ago_is_forgotten() -> None:
+    farm = Farm()
+    async with farm.runner("a", keep_days=1).running() as a:
+        old = await farm.begin(most=1)
+        await farm.ended(old, a)
+        await asyncio.sleep(86_400 / 2)
+        assert await farm.store.operation(old) is not None
+        await asyncio.sleep(86_400)
+        assert await farm.store.operation(old) is None
