@@ -53,6 +53,7 @@ def admin_servicer(
         routes=idle,
         clock=ManualClock(),
         data_dir=unused,
+        operations=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )

@@ -16,6 +16,7 @@ from ragstone.errors import from_rpc
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import AsyncUpload
 from ragstone.metadata import Metadata
+from ragstone.operations import AsyncOperations
 from ragstone.passages import AnswerFormat, MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.query_events import AnswerBuilder, Event, event_from
 from ragstone.repeating import Repeats
@@ -61,6 +62,8 @@ class AsyncClient:
         self._session = Session()
         self._queries = query_service_pb2_grpc.QueryServiceStub(self._channel)
         self._documents = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
+        self.operations = AsyncOperations(self._channel, self._metadata)
+        """Long-running operations."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from ragstone.errors import from_rpc
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
+from ragstone.operations import Operations
 from ragstone.passages import AnswerFormat, MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.query_events import AnswerBuilder, Event, event_from
 from ragstone.repeating import Repeats
@@ -64,6 +65,8 @@ class Client:
         self._documents = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
         self.admin = Admin(admin_service_pb2_grpc.AdminServiceStub(self._channel), self._metadata, self._session)
         """Collections, plugins and the state of the server."""
+        self.operations = Operations(self._channel, self._metadata)
+        """Long-running operations."""
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.consuming import make_events, open_kafka
 from ragstone_server.app.data_directory import instance_of, locked
 from ragstone_server.app.instruments import instruments_of
+from ragstone_server.app.operating import open_operations
 from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.settings import Role
@@ -91,6 +92,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         context_filter = await open_context_filter(governor)
         dice = random.Random()  # noqa: S311 - weights and jitter, no secrets
         generate = Generate(routes, await open_router(governor), clock, dice, host.interactive)
+        instance = instance_of(data_dir)
         indexes = await stack.enter_async_context(
             Indexes(
                 kinds,
@@ -98,7 +100,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
                 data_dir / "views",
                 configuration.indexing,
                 clock,
-                instance_of(data_dir),
+                instance,
                 following=Role.QUERY in settings.roles,
             ).running()
         )
@@ -117,6 +119,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             dead_letter_instrument(store.sources.dead_letter_count, asyncio.get_running_loop()),
             *((event_instrument(read.events),) if read is not None else ()),
         )
+        operations = await open_operations(configuration, catalog, indexes, instance, stack)
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -138,6 +141,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             routes=routes,
             clock=clock,
             data_dir=data_dir,
+            operations=operations,
             replay=replaying(catalog, events),
             source_status=source_status,
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.operations.desk import Operations
 from ragstone_server.pipelines.dead_letters import Replay
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
@@ -36,6 +37,7 @@ class Backend:
     routes: Routes
     clock: Clock
     data_dir: Path
+    operations: Operations
     replay: Replay
     """Applies the event of a dead letter again."""
     source_status: Callable[[], Sequence[SourceStatus]] = no_sources
