@@ -54,6 +54,7 @@ def admin_servicer(
         clock=ManualClock(),
         data_dir=unused,
         operations=unused,
+        purge=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )

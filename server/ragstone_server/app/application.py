@@ -34,6 +34,7 @@ from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
+from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.clock import SystemClock
@@ -51,6 +52,7 @@ from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionAlreadyExists
 from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
+from ragstone_server.transport.convert.filters import parse_filter
 from ragstone_server.transport.grpc.backend import Backend, no_sources
 
 DEFAULT_SETTINGS = CollectionSettings(
@@ -119,7 +121,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             dead_letter_instrument(store.sources.dead_letter_count, asyncio.get_running_loop()),
             *((event_instrument(read.events),) if read is not None else ()),
         )
-        operations = await open_operations(configuration, catalog, indexes, instance, stack)
+        purge = PurgeDocuments(catalog, indexes, parse_filter)
+        operations = await open_operations(configuration, catalog, purge, instance, stack)
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -142,6 +145,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             clock=clock,
             data_dir=data_dir,
             operations=operations,
+            purge=purge,
             replay=replaying(catalog, events),
             source_status=source_status,
         )

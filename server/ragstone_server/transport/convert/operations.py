@@ -8,7 +8,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ragstone.v1 import operation_pb2
+from ragstone.v1 import ingest_service_pb2, operation_pb2
+from ragstone_server.pipelines.purge import PURGE
 from ragstone_server.spi.errors import InvalidName
 from ragstone_server.spi.filters import Filter, matches
 from ragstone_server.spi.metadata import Metadata
@@ -37,7 +38,22 @@ class KindMessages:
     """From its result."""
 
 
-MESSAGES: Mapping[str, KindMessages] = {}
+def _purge_metadata(info: operation_pb2.OperationInfo, parameters: Values, progress: Values) -> Message:
+    counts = ("examined", "matched", "deleted", "skipped", "total")
+    return ingest_service_pb2.PurgeDocumentsMetadata(
+        info=info,
+        parent=parameters["collection"],
+        filter=parameters["filter"],
+        force=parameters["force"],
+        **{count: progress.get(count, 0) for count in counts},
+    )
+
+
+def _purge_response(result: Values) -> Message:
+    return ingest_service_pb2.PurgeDocumentsResponse(**result)
+
+
+MESSAGES: Mapping[str, KindMessages] = {PURGE: KindMessages(metadata=_purge_metadata, response=_purge_response)}
 """By kind."""
 
 

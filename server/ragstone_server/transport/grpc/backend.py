@@ -10,6 +10,7 @@ from ragstone_server.operations.desk import Operations
 from ragstone_server.pipelines.dead_letters import Replay
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
+from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.registry.registry import Registry
@@ -38,6 +39,7 @@ class Backend:
     clock: Clock
     data_dir: Path
     operations: Operations
+    purge: PurgeDocuments
     replay: Replay
     """Applies the event of a dead letter again."""
     source_status: Callable[[], Sequence[SourceStatus]] = no_sources
