@@ -55,6 +55,7 @@ def admin_servicer(
         data_dir=unused,
         operations=unused,
         purge=unused,
+        verify=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )

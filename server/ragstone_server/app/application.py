@@ -37,6 +37,7 @@ from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.clock import SystemClock
 from ragstone_server.registry.discovery import discover
 from ragstone_server.registry.lanes import thread_lane
@@ -122,7 +123,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             *((event_instrument(read.events),) if read is not None else ()),
         )
         purge = PurgeDocuments(catalog, indexes, parse_filter)
-        operations = await open_operations(configuration, catalog, purge, instance, stack)
+        verify = VerifyViews(store, indexes, instance)
+        operations = await open_operations(configuration, catalog, purge, verify, instance, stack)
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -146,6 +148,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             data_dir=data_dir,
             operations=operations,
             purge=purge,
+            verify=verify,
             replay=replaying(catalog, events),
             source_status=source_status,
         )

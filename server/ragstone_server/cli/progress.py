@@ -1,7 +1,7 @@
 """How far an operation is, in one line for people, by its kind."""
 
 from ragstone import Operation
-from ragstone.v1 import ingest_service_pb2
+from ragstone.v1 import admin_service_pb2, ingest_service_pb2
 
 
 def told(operation: Operation) -> str:
@@ -10,4 +10,7 @@ def told(operation: Operation) -> str:
     if isinstance(said, ingest_service_pb2.PurgeDocumentsMetadata):
         counted = f"{said.deleted} deleted" if said.force else f"{said.matched} matched"
         return f"{counted}, {said.examined} of {said.total} examined"
+    if isinstance(said, admin_service_pb2.VerifyMetadata):
+        repaired = f", {said.findings_repaired} repaired" if said.findings_repaired else ""
+        return f"{said.findings} findings{repaired}, {said.collections_done} of {said.collections_total} collections"
     return ""

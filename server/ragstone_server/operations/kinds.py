@@ -21,18 +21,23 @@ class Run:
     def __init__(self, parameters: str, progress: str, save: Callable[[str], Awaitable[bool]]) -> None:
         """`save` keeps a progress and says whether the operation is to be cancelled."""
         self.parameters: Values = json.loads(parameters)
-        self.progress: Values = json.loads(progress) if progress else {}
-        """As it was saved last; empty before the first step."""
         self.steps = 0
         """How often it was saved in this run."""
         self.cancel_requested = False
+        self._saved = progress
         self._save = save
+
+    @property
+    def progress(self) -> Values:
+        """As it was saved last, the caller's own to change; empty before the first step."""
+        return json.loads(self._saved) if self._saved else {}
 
     async def step(self, progress: Values) -> None:
         """Keep how far it is; on disk when it returns. Raises `OperationStopped`, `OperationLost`."""
-        if await self._save(json.dumps(progress, separators=(",", ":"))):
+        saved = json.dumps(progress, separators=(",", ":"))
+        if await self._save(saved):
             self.cancel_requested = True
-        self.progress = progress
+        self._saved = saved
         self.steps += 1
         self.check()
 

@@ -104,8 +104,7 @@ class PurgeDocuments:
             await self._examine(collection, run.parameters, progress)
             resumed = False
             await run.step(asdict(progress))
-        run.progress = asdict(progress)
-        await run.step(run.progress)
+        await run.step(asdict(progress))
         return {key: run.progress[key] for key in ("matched", "deleted", "skipped", "sample")} | {
             "force": run.parameters["force"]
         }

@@ -87,6 +87,7 @@ def test_it_is_decided_for_every_method_whether_it_may_be_sent_twice() -> None:
         "ReplayDeadLetter",
         "DiscardDeadLetter",
         "PurgeDocuments",
+        "Verify",
         "DeleteOperation",
     }
     methods = {

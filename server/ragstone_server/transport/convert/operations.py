@@ -8,8 +8,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ragstone.v1 import ingest_service_pb2, operation_pb2
+from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2
+from ragstone_server.indexing.verifying import Problem
 from ragstone_server.pipelines.purge import PURGE
+from ragstone_server.pipelines.verify import VERIFY
 from ragstone_server.spi.errors import InvalidName
 from ragstone_server.spi.filters import Filter, matches
 from ragstone_server.spi.metadata import Metadata
@@ -53,7 +55,47 @@ def _purge_response(result: Values) -> Message:
     return ingest_service_pb2.PurgeDocumentsResponse(**result)
 
 
-MESSAGES: Mapping[str, KindMessages] = {PURGE: KindMessages(metadata=_purge_metadata, response=_purge_response)}
+_PROBLEMS = {
+    Problem.MISSING: admin_service_pb2.VIEW_PROBLEM_MISSING,
+    Problem.UNEXPECTED: admin_service_pb2.VIEW_PROBLEM_UNEXPECTED,
+    Problem.DUPLICATE: admin_service_pb2.VIEW_PROBLEM_DUPLICATE,
+    Problem.DIFFERENT: admin_service_pb2.VIEW_PROBLEM_DIFFERENT,
+    Problem.DAMAGED: admin_service_pb2.VIEW_PROBLEM_DAMAGED,
+    Problem.BEHIND: admin_service_pb2.VIEW_PROBLEM_BEHIND,
+}
+
+
+def _verify_metadata(info: operation_pb2.OperationInfo, parameters: Values, progress: Values) -> Message:
+    return admin_service_pb2.VerifyMetadata(
+        info=info,
+        collections=parameters["collections"],
+        repair=parameters["repair"],
+        collections_done=progress.get("done", 0),
+        collections_total=len(progress.get("collections", ())),
+        views=progress.get("verified", 0),
+        findings=progress.get("found", 0),
+        findings_repaired=progress.get("repaired", 0),
+    )
+
+
+def _verify_response(result: Values) -> Message:
+    return admin_service_pb2.VerifyResponse(
+        collections=result["collections"],
+        views=result["verified"],
+        passages=result["passages"],
+        finding_count=result["found"],
+        findings_repaired=result["repaired"],
+        findings=[
+            admin_service_pb2.ViewFinding(**{**each, "problem": _PROBLEMS[Problem(each["problem"])]})
+            for each in result["findings"]
+        ],
+    )
+
+
+MESSAGES: Mapping[str, KindMessages] = {
+    PURGE: KindMessages(metadata=_purge_metadata, response=_purge_response),
+    VERIFY: KindMessages(metadata=_verify_metadata, response=_verify_response),
+}
 """By kind."""
 
 

@@ -13,6 +13,7 @@ from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.route import Routes
 from ragstone_server.spi.clock import Clock
@@ -40,6 +41,7 @@ class Backend:
     data_dir: Path
     operations: Operations
     purge: PurgeDocuments
+    verify: VerifyViews
     replay: Replay
     """Applies the event of a dead letter again."""
     source_status: Callable[[], Sequence[SourceStatus]] = no_sources
