@@ -46,6 +46,19 @@ def test_a_new_database_is_migrated_once_and_then_serves(environment: dict[str, 
         assert server.terminate() == 0
 
 
+def test_a_catalog_of_the_first_schema_is_migrated(
+    environment: dict[str, str], postgresql_url: str, tmp_path: Path
+) -> None:
+    assert run(environment, "migrate").returncode == 0
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE operation")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    assert "a catalog of schema 0001" in refused(environment, tmp_path)
+    assert run(environment, "migrate").stdout == "the catalog was migrated from 0001 to schema 0002\n"
+    with Served(tmp_path / "data", **environment) as server, server.client() as client:
+        assert list(client.operations.list()) == []
+
+
 def test_of_two_who_migrate_at_once_one_does_it(environment: dict[str, str]) -> None:
     with ThreadPoolExecutor(4) as threads:
         done = list(threads.map(lambda _: run(environment, "migrate"), range(4)))

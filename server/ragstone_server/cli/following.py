@@ -37,7 +37,8 @@ def follow(client: Client, operation: Operation, told: Told, *, timeout: float |
                 left = LOOK_S if until is None else min(LOOK_S, until - time.monotonic())
                 if left <= 0:
                     break
-                status.update(printable(told(operation), keep="") if away_since is None else "waiting for the server")
+                line = told(operation) or operation.state.value
+                status.update(printable(line, keep="") if away_since is None else "waiting for the server")
                 try:
                     operation = client.operations.wait(operation, timeout=left)
                     away_since = None

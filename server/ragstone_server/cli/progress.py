@@ -5,12 +5,12 @@ from ragstone.v1 import admin_service_pb2, ingest_service_pb2
 
 
 def told(operation: Operation) -> str:
-    """Empty where nothing is known of its kind."""
+    """Empty where nothing is known of its kind, and before its first step."""
     said = operation.metadata
-    if isinstance(said, ingest_service_pb2.PurgeDocumentsMetadata):
+    if isinstance(said, ingest_service_pb2.PurgeDocumentsMetadata) and (said.examined or operation.done):
         counted = f"{said.deleted} deleted" if said.force else f"{said.matched} matched"
         return f"{counted}, {said.examined} of {said.total} examined"
-    if isinstance(said, admin_service_pb2.VerifyMetadata):
+    if isinstance(said, admin_service_pb2.VerifyMetadata) and (said.collections_total or operation.done):
         repaired = f", {said.findings_repaired} repaired" if said.findings_repaired else ""
         return f"{said.findings} findings{repaired}, {said.collections_done} of {said.collections_total} collections"
     return ""

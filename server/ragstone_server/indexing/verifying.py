@@ -138,22 +138,24 @@ async def _compared(
     assert collection.generation is not None
     embedder = None if held.vectors is None else collection.generation.embedder
     keys, digests, upto = await _catalog(store, collection, embedder, check)
+    # Sorting a million keys takes a while, which nobody else is to wait for.
+    wrong = await asyncio.to_thread(_wrong, held, keys, digests)
+    return _Difference(passages=len(keys), position=held.position, upto=upto, keys=wrong)
+
+
+def _wrong(held: Inventory, keys: NDArray[np.int64], digests: NDArray[np.uint32]) -> dict[Problem, NDArray[np.int64]]:
+    """Keys by what is wrong with them, ascending."""
     unique, counts = np.unique(held.passages, return_counts=True)
     different = np.empty(0, dtype=np.int64)
     if held.vectors is not None:
         _, ours, theirs = np.intersect1d(held.passages, keys, return_indices=True)
         different = held.passages[ours][held.vectors[ours] != digests[theirs]]
-    return _Difference(
-        passages=len(keys),
-        position=held.position,
-        upto=upto,
-        keys={
-            Problem.MISSING: np.setdiff1d(keys, unique),
-            Problem.UNEXPECTED: np.setdiff1d(unique, keys),
-            Problem.DUPLICATE: unique[counts > 1],
-            Problem.DIFFERENT: np.unique(different),
-        },
-    )
+    return {
+        Problem.MISSING: np.setdiff1d(keys, unique),
+        Problem.UNEXPECTED: np.setdiff1d(unique, keys),
+        Problem.DUPLICATE: unique[counts > 1],
+        Problem.DIFFERENT: np.unique(different),
+    }
 
 
 async def _inventory(view: ListedView, follower: Follower, least: Position, check: Callable[[], None]) -> Inventory:
