@@ -104,6 +104,7 @@ class SqliteOperationStore:
         """End it."""
         reason, message = (failure.reason, failure.message) if failure else (None, None)
         await self._held(_FINISH, (state, result, reason, message, to_micros(now), claim.id, claim.epoch))
+        await self._writer.erase_log()  # Former progress may name what was deleted.
 
     async def release(self, claim: OperationClaim, now: datetime, /) -> None:
         """Let go."""

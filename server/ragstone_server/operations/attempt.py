@@ -1,7 +1,6 @@
 """One claimed operation, run until it ends, is lost, or the process ends."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -55,6 +54,8 @@ class Attempt:
         except asyncio.CancelledError:
             await to_the_end(self._let_go())
             raise
+        except Exception:
+            logger.exception("%s could not be ended; it is taken up again after a while", self._what)
 
     async def _outcome(self) -> tuple[OperationState, str, OperationFailure | None]:
         logger.info("%s runs%s", self._what, " again" if self._run.progress else "")
@@ -137,5 +138,4 @@ class Attempt:
             raise
         finally:
             beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(beating, return_exceptions=True)
+            await asyncio.gather(beating, return_exceptions=True)

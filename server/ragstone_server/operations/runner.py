@@ -51,7 +51,8 @@ class Runner:
         self._tasks: dict[OperationId, asyncio.Task[None]] = {}
         self._heard: dict[OperationId, tuple[int, int, float]] = {}
         """Of operations that others run: epoch and beats, and since when they are so."""
-        self._first_look = True
+        self._former: set[tuple[OperationId, int]] | None = None
+        """Claims of this instance in a former life, once they were looked for: id and epoch."""
         self._swept = float("-inf")
 
     def nudge(self) -> None:
@@ -93,6 +94,8 @@ class Runner:
                 pass
 
     async def _look(self) -> None:
+        if self._former is None:
+            self._former = {(each.id, each.epoch) for each in await self._all() if each.runner == self.instance}
         after, seen = OperationId(0), set()
         while len(self._tasks) < self._settings.at_once:
             page = await self._store.unfinished(after, _PAGE)
@@ -101,10 +104,16 @@ class Runner:
                 if len(self._tasks) < self._settings.at_once and self._free(operation):
                     await self._take(operation)
             if len(page) < _PAGE:
-                self._first_look = False
                 self._heard = {each: heard for each, heard in self._heard.items() if each in seen}
                 return
             after = page[-1].id
+
+    async def _all(self) -> list[Operation]:
+        """Those that have not ended."""
+        found: list[Operation] = []
+        while page := await self._store.unfinished(found[-1].id if found else OperationId(0), _PAGE):
+            found += page
+        return found
 
     def _free(self, operation: Operation) -> bool:
         """Whether this process may run it, and nobody else does."""
@@ -115,8 +124,8 @@ class Runner:
             return False  # What is to be cancelled anyone can end.
         if not operation.runner:
             return True
-        if operation.runner == self.instance and self._first_look:
-            return True  # Of a former life: two processes do not have one data directory.
+        if self._former and (operation.id, operation.epoch) in self._former:
+            return True  # Two processes do not have one data directory: nobody runs it any more.
         now = self._clock.monotonic()
         epoch, beats, since = self._heard.get(operation.id, (0, 0, now))
         if (epoch, beats) != (operation.epoch, operation.beats):

@@ -1,6 +1,8 @@
 """Settings of the runner."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from ragstone_server.spi.provider import Settings
 
@@ -22,3 +24,12 @@ class OperationsSettings(Settings):
         "`heartbeat_seconds`.",
     )
     keep_days: float = Field(default=30.0, gt=0, description="How long operations that have ended are kept.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """A runner that lives is heard of in time."""
+        if self.takeover_seconds < 2 * self.heartbeat_seconds:
+            raise ValueError(
+                "takeover_seconds is less than twice heartbeat_seconds: runners that live would be taken over"
+            )
+        return self

@@ -104,6 +104,7 @@ class PurgeDocuments:
             await self._examine(collection, run.parameters, progress)
             resumed = False
             await run.step(asdict(progress))
+        progress.after = ""  # Of what is deleted nothing is kept, not even an id (P9).
         await run.step(asdict(progress))
         return {key: run.progress[key] for key in ("matched", "deleted", "skipped", "sample")} | {
             "force": run.parameters["force"]
@@ -126,8 +127,9 @@ class PurgeDocuments:
         progress.after = page[-1].document
         progress.examined += len(page)
         progress.matched += len(found)
-        progress.sample += [_name(collection, each) for each in found[: SAMPLE - len(progress.sample)]]
-        if parameters["force"]:
+        if not parameters["force"]:
+            progress.sample += [_name(collection, each) for each in found[: SAMPLE - len(progress.sample)]]
+        else:
             progress.pending = [(each.document, each.key, each.version) for each in found]
 
     async def _delete(

@@ -228,3 +228,32 @@ async def test_what_ended_long_ago_is_forgotten() -> None:
         assert await farm.store.operation(old) is not None
         await asyncio.sleep(86_400)
         assert await farm.store.operation(old) is None
+
+
+@in_virtual_time
+async def test_all_operations_of_a_former_life_go_on_at_once_though_not_all_at_a_time() -> None:
+    farm = Farm()
+    operations = [await farm.begin(most=2) for _ in range(4)]
+    async with farm.killed(farm.runner("a", at_once=4)):
+        await asyncio.sleep(0.5 * STEP_S)
+    died = farm.clock.monotonic()
+    async with farm.runner("a", at_once=2).running() as again:
+        for each in operations:
+            assert (await farm.ended(each, again)).state is OperationState.SUCCEEDED
+    assert farm.clock.monotonic() - died < 5 * STEP_S, "nobody waited for a takeover"
+
+
+@in_virtual_time
+async def test_a_server_that_stops_while_the_catalog_is_away_does_not_wait_for_it() -> None:
+    farm = Farm()
+    operation = await farm.begin(most=1)
+    async with farm.runner("a").running():
+        await asyncio.sleep(0.5 * STEP_S)
+        farm.store.away = lambda _: True
+        await asyncio.sleep(3 * STEP_S)
+        stopped = farm.clock.monotonic()
+    assert farm.clock.monotonic() - stopped < 1
+    farm.store.away = lambda _: False
+    left = await farm.store.operation(operation)
+    assert left is not None
+    assert not left.done

@@ -642,7 +642,9 @@ class PurgeDocumentsResponse(_message.Message):
     """Whether documents were deleted, and not only counted."""
     @_builtins.property
     def sample(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Resource names of the first documents that matched, 100 at most, in the order of their ids."""
+        """Resource names of the first documents that matched, 100 at most, in the order of their ids. None where they were deleted: of
+        a deleted document nothing is kept.
+        """
 
     def __init__(
         self,
