@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from ragstone import Client, InvalidArgument, NewDocument, NotFound
 from ragstone.v1 import admin_service_pb2
 from ragstone_server.cli.main import main
+from ragstone_server.spi.failpoints import VARIABLE, FailPoint
 from tests.served import Served
 
 
@@ -85,6 +86,24 @@ def test_what_cannot_be_verified_is_refused(own: Served, tmp_path: Path) -> None
         client.admin.verify()
 
 
+def test_a_repair_goes_on_after_a_kill(own: Served) -> None:
+    """It dies when the view that is built anew is written; what was wrong is told by the one that goes on."""
+    own.terminate()
+    own.start(**{VARIABLE: f"{FailPoint.VECTORS_BEFORE_SEGMENT}=kill"})
+    with own.client() as client:
+        before = answers(client)
+        flip(largest(own.data_dir / "views", "*.segment"))
+        operation = client.admin.verify("boats", repair=True)
+    own.wait()
+    own.start()
+    with own.client() as client:
+        response = client.operations.wait(operation, timeout=60).result()
+        assert isinstance(response, admin_service_pb2.VerifyResponse)
+        assert response.finding_count == response.findings_repaired >= 1
+        assert answers(client) == before
+    assert terminal(own, "admin", "verify").exit_code == 0
+
+
 def test_damage_is_found_and_repaired(own: Served) -> None:
     """Of both views, while the server runs; it is the last test of its server."""
     with own.client() as client:
@@ -95,10 +114,7 @@ def test_damage_is_found_and_repaired(own: Served) -> None:
         assert answers(client) == before, "the views are open: one that opens damaged would be filled anew by itself"
     views = own.data_dir / "views"
     for path in (largest(views, "*.segment"), largest(views, "*.store", "*.idx", "*.term", "*.pos", "*.fast")):
-        data = bytearray(path.read_bytes())
-        data[len(data) // 3] ^= 1
-        with path.open("r+b") as file:
-            file.write(data)
+        flip(path)
     done = terminal(own, "admin", "verify")
     assert done.exit_code == 5, done.output
     assert "boats vectors" in done.stdout
@@ -119,3 +135,11 @@ def answers(client: Client) -> list[str]:
 
 def largest(folder: Path, *patterns: str) -> Path:
     return max((path for each in patterns for path in folder.rglob(each)), key=lambda path: path.stat().st_size)
+
+
+def flip(path: Path) -> None:
+    """A bit, in its place: the file may be mapped into memory."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    with path.open("r+b") as file:
+        file.write(data)
