@@ -1,8 +1,13 @@
 """Operations of two servers over one catalog in PostgreSQL: shared, taken over, never run twice at once."""
 
+import os
+import signal
+import time
 from pathlib import Path
 
-from ragstone import OperationState
+import pytest
+
+from ragstone import Client, Operation, OperationState
 from ragstone.v1 import ingest_service_pb2
 from ragstone_server.spi.failpoints import VARIABLE, FailPoint
 from tests.integration.postgresql.test_served import configured
@@ -45,3 +50,41 @@ def test_two_servers_share_the_operations_and_take_over_from_one_that_dies(catal
             assert (response.matched, response.deleted, response.skipped) == (150, 150, 0)
             assert len(left(client)) == 150
         assert "is taken over" in b.log()
+
+
+@pytest.mark.slow
+def test_a_server_that_freezes_is_replaced_and_writes_nothing_when_it_wakes(catalog_url: str, tmp_path: Path) -> None:
+    with configured(tmp_path, "a", catalog_url, QUICK) as a, configured(tmp_path, "b", catalog_url, QUICK) as b:
+        b.terminate()
+        with a.client() as client:
+            fill(client, 2000)
+            operation = client.purge_documents("year = 2021", force=True)
+            while not progress(client, operation).deleted:
+                time.sleep(0.02)
+            os.kill(a.pid, signal.SIGSTOP)
+        try:
+            b.start()
+            with b.client() as client:
+                half = progress(client, operation)
+                assert 0 < half.deleted < 1000, "it was frozen in the middle"
+                client.upsert_document("d1999", text="It came again.", metadata={"year": 2021}, version=50)
+                ended = client.operations.wait(operation, timeout=90)
+                response = ended.result()
+                assert isinstance(response, ingest_service_pb2.PurgeDocumentsResponse)
+                assert response.deleted + response.skipped == response.matched
+                os.kill(a.pid, signal.SIGCONT)
+                until = time.monotonic() + 30
+                while "belongs to another process now" not in a.log():
+                    assert time.monotonic() < until, a.log()
+                    time.sleep(0.1)
+                assert client.operations.get(operation) == ended, "it says nothing more"
+                assert len(left(client)) == 1001
+                assert client.get_document("d1999").version == 50
+        finally:
+            os.kill(a.pid, signal.SIGCONT)
+
+
+def progress(client: Client, operation: Operation) -> ingest_service_pb2.PurgeDocumentsMetadata:
+    metadata = client.operations.get(operation).metadata
+    assert isinstance(metadata, ingest_service_pb2.PurgeDocumentsMetadata)
+    return metadata
