@@ -45,7 +45,8 @@ def api_reference(files: Sequence[FileDescriptorProto]) -> str:
 
 
 def _paragraph(comment: str) -> str:
-    return " ".join(comment.split())
+    said = (line for line in comment.splitlines() if not line.strip().startswith("buf:lint:ignore"))
+    return " ".join(" ".join(said).split())
 
 
 def _service(service: ServiceDescriptorProto, comments: Comments, path: Path) -> Iterator[str]:

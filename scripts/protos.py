@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc_tools
 from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import FileDescriptor
 from google.rpc import status_pb2
 from grpc_tools import protoc
 
@@ -112,12 +113,24 @@ def _image(protos: Path, folder: Path, name: str = "image") -> Path:
 
 def _rules() -> descriptor_pb2.FileDescriptorSet:
     """What protoc cannot find as files: `validate.proto`, and what it and we import."""
+    from google.longrunning import operations_pb2
     from google.protobuf import any_pb2, duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
     from protovalidate._gen.buf.validate import validate_pb
 
     files = descriptor_pb2.FileDescriptorSet()
+    added: set[str] = set()
+
+    def add(file: FileDescriptor) -> None:
+        """What it imports comes first."""
+        if file.name not in added:
+            added.add(file.name)
+            for each in file.dependencies:
+                add(each)
+            file.CopyToProto(files.file.add())
+
     for module in (any_pb2, descriptor_pb2, duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, status_pb2):
-        module.DESCRIPTOR.CopyToProto(files.file.add())
+        add(module.DESCRIPTOR)
+    add(operations_pb2.Operation.DESCRIPTOR.file)
     files.file.add().MergeFromString(validate_pb._DESC.proto.to_binary())
     return files
 

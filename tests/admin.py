@@ -53,6 +53,9 @@ def admin_servicer(
         routes=idle,
         clock=ManualClock(),
         data_dir=unused,
+        operations=unused,
+        purge=unused,
+        verify=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )

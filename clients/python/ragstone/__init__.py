@@ -17,6 +17,7 @@ from ragstone.errors import (
     Unavailable,
 )
 from ragstone.grounding import GroundedSentence, Grounding
+from ragstone.operations import Operation, OperationState
 from ragstone.passages import (
     Abstention,
     AnswerFormat,
@@ -72,6 +73,8 @@ __all__ = [
     "MidStream",
     "NewDocument",
     "NotFound",
+    "Operation",
+    "OperationState",
     "Outcome",
     "Passage",
     "Passages",

@@ -8,6 +8,7 @@ import grpc
 from ragstone.channel import deadline
 from ragstone.dead_letters import DeadLetters
 from ragstone.errors import from_rpc
+from ragstone.operations import Operation, operation_from
 from ragstone.prompts import Prompts
 from ragstone.requests import collection_name
 from ragstone.session import Session
@@ -84,6 +85,15 @@ class Admin:
             self._stub.GetStatus, admin_service_pb2.GetStatusRequest(), timeout
         )
         return response
+
+    def verify(self, *collections: str, repair: bool = False) -> Operation:
+        """Begin to compare the views of the server with its catalog, of these collections or of all.
+
+        With `repair` a view with a finding is built anew. Returns when that is begun; `client.operations.wait` gives the end, whose
+        `result()` is a `VerifyResponse`.
+        """
+        request = admin_service_pb2.VerifyRequest(collections=map(collection_name, collections), repair=repair)
+        return operation_from(self._call(self._stub.Verify, request))
 
     def _call(self, method: Any, request: Any, timeout: float | None = None) -> Any:
         try:

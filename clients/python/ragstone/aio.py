@@ -16,6 +16,7 @@ from ragstone.errors import from_rpc
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import AsyncUpload
 from ragstone.metadata import Metadata
+from ragstone.operations import AsyncOperations, Operation, operation_from
 from ragstone.passages import AnswerFormat, MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.query_events import AnswerBuilder, Event, event_from
 from ragstone.repeating import Repeats
@@ -25,6 +26,7 @@ from ragstone.requests import (
     format_to,
     micros,
     mid_stream_to,
+    purge,
     schema_to,
     search,
     upsert,
@@ -61,6 +63,8 @@ class AsyncClient:
         self._session = Session()
         self._queries = query_service_pb2_grpc.QueryServiceStub(self._channel)
         self._documents = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
+        self.operations = AsyncOperations(self._channel, self._metadata)
+        """Long-running operations."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -303,6 +307,22 @@ class AsyncClient:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
+
+    async def purge_documents(
+        self,
+        filter: str,  # noqa: A002 - the contract's name
+        *,
+        collection: str = "default",
+        force: bool = False,
+        timeout: float | None = None,
+    ) -> Operation:
+        """Begin to count the documents that pass a filter (`*`: all), or with `force` to delete them; as of `Client`."""
+        request = purge(collection, filter, force=force)
+        with _typed_errors():
+            begun = await self._documents.PurgeDocuments(
+                request, timeout=deadline("PurgeDocuments", timeout), metadata=self._metadata
+            )
+        return operation_from(begun)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ _SECONDS = {
     "GetDocument": 30.0,
     "ListDocuments": 60.0,
     "ReplayDeadLetter": 900.0,
+    "WaitOperation": 60.0,
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
@@ -38,6 +39,7 @@ _REPEATABLE = {
 they would fail with `AlreadyExists` or `NotFound` although they were done; so would replays. A rollback would undo one
 activation more.
 `Query` is repeated in `repeating`."""
+_REPEATABLE_OPERATIONS = ("ListOperations", "GetOperation", "CancelOperation", "WaitOperation")
 PAUSES_S = (0.1, 0.25, 0.625)
 """Between attempts, in seconds, and roughly: gRPC and we spread them."""
 _RETRY = {
@@ -65,6 +67,7 @@ def service_config() -> dict[str, Any]:
         for service, methods in _REPEATABLE.items()
         for method in methods
     ]
+    names += [{"service": "google.longrunning.Operations", "method": method} for method in _REPEATABLE_OPERATIONS]
     return {"methodConfig": [{"name": names, "retryPolicy": _RETRY}]}
 
 

@@ -16,6 +16,7 @@ from ragstone.errors import from_rpc
 from ragstone.grounding import Grounding, grounding_from, grounding_request
 from ragstone.ingesting import Upload
 from ragstone.metadata import Metadata
+from ragstone.operations import Operation, Operations, operation_from
 from ragstone.passages import AnswerFormat, MidStream, Passages, Turn, degraded_from, passage_from
 from ragstone.query_events import AnswerBuilder, Event, event_from
 from ragstone.repeating import Repeats
@@ -25,6 +26,7 @@ from ragstone.requests import (
     format_to,
     micros,
     mid_stream_to,
+    purge,
     schema_to,
     search,
     upsert,
@@ -64,6 +66,8 @@ class Client:
         self._documents = ingest_service_pb2_grpc.IngestServiceStub(self._channel)
         self.admin = Admin(admin_service_pb2_grpc.AdminServiceStub(self._channel), self._metadata, self._session)
         """Collections, plugins and the state of the server."""
+        self.operations = Operations(self._channel, self._metadata)
+        """Long-running operations."""
 
     def __enter__(self) -> Self:
         return self
@@ -300,6 +304,25 @@ class Client:
             if not response.next_page_token:
                 return
             request.page_token = response.next_page_token
+
+    def purge_documents(
+        self,
+        filter: str,  # noqa: A002 - the contract's name
+        *,
+        collection: str = "default",
+        force: bool = False,
+        timeout: float | None = None,
+    ) -> Operation:
+        """Begin to count the documents that pass a filter (`*`: all), or with `force` to delete them.
+
+        Returns when that is begun; `operations.wait` gives the end, whose `result()` is a `PurgeDocumentsResponse`.
+        """
+        request = purge(collection, filter, force=force)
+        with _typed_errors():
+            begun = self._documents.PurgeDocuments(
+                request, timeout=deadline("PurgeDocuments", timeout), metadata=self._metadata
+            )
+        return operation_from(begun)
 
 
 @contextmanager

@@ -99,6 +99,11 @@ def micros(dollars: Decimal | float | None) -> int | None:
     return int(exact * 1_000_000)
 
 
+def purge(collection: str, filter: str, *, force: bool) -> ingest_service_pb2.PurgeDocumentsRequest:  # noqa: A002 - the contract's name
+    """Which documents are to go."""
+    return ingest_service_pb2.PurgeDocumentsRequest(parent=collection_name(collection), filter=filter, force=force)
+
+
 def _turn(turn: Turn | tuple[str, str]) -> query_service_pb2.Turn:
     role, text = (turn.role, turn.text) if isinstance(turn, Turn) else turn
     if role not in _ROLES:

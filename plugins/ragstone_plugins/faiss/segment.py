@@ -25,6 +25,8 @@ from ragstone_server.spi.rows import RowGroups
 _MAGIC = b"RAGSTONE VECTORS SEGMENT 1\n".ljust(64, b"\0")
 _FOOTER = struct.Struct("<QIQI32s")
 _END = b"RAGSTONE"
+FOOTER_BYTES = _FOOTER.size + len(_END)
+"""Behind what the checksum covers."""
 _CHECKED_BYTES = 64_000_000
 """Files up to this size are read as a whole at opening: some hundredths of a second."""
 

@@ -44,6 +44,7 @@ class Store:
 
     def __init__(self, spec: ViewSpec, dead_share: float) -> None:
         self._spec = spec
+        self.directory = spec.directory
         self._dead_share = dead_share
         self._next_file = 1
 

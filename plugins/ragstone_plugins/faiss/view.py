@@ -9,10 +9,11 @@ from ragstone_plugins.faiss.part import Part
 from ragstone_plugins.faiss.settings import FaissSettings
 from ragstone_plugins.faiss.state import Segment, State, applied, search
 from ragstone_plugins.faiss.store import Sealed, Store
+from ragstone_plugins.faiss.verifying import damaged, inventory
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.positions import NO_POSITION, Position
-from ragstone_server.spi.views import ChangeBatch, Hits, VectorQuery
+from ragstone_server.spi.views import ChangeBatch, Hits, Inventory, VectorQuery
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,15 @@ class FaissView:
     async def count(self) -> int:
         """Rows that are not deleted."""
         return sum(part.living for part in self._state.parts)
+
+    async def inventory(self) -> Inventory:
+        """Of the rows that are not deleted."""
+        return await self._host.bulk.run(inventory, self._state)
+
+    async def check(self) -> tuple[str, ...]:
+        """Read every segment file; nothing is sealed meanwhile."""
+        async with self._sealing:
+            return await self._host.bulk.run(damaged, self._store.directory, self._state)
 
     async def apply(self, batch: ChangeBatch, /) -> None:
         """Put the changes into the head; the former rows of their documents are deleted."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ragstone_plugins.postgresql import administering, following, passages, reading
 from ragstone_plugins.postgresql.checking import check, refused
 from ragstone_plugins.postgresql.connections import Database
+from ragstone_plugins.postgresql.operations import PostgresqlOperationStore
 from ragstone_plugins.postgresql.pool import Pool
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
@@ -48,6 +49,7 @@ class PostgresqlCatalogStore:
         self.shared = True
         self.prompts = PostgresqlPromptStore(database)
         self.sources = PostgresqlSourceStore(database, fence_key)
+        self.operations = PostgresqlOperationStore(database)
         self._database = database
         self._host = host
         self._fence_key = fence_key

@@ -13,6 +13,7 @@ from ragstone_plugins.sqlite import administering, following, passages, reading
 from ragstone_plugins.sqlite.connections import Readers
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
+from ragstone_plugins.sqlite.operations import SqliteOperationStore
 from ragstone_plugins.sqlite.prompts import SqlitePromptStore
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_plugins.sqlite.sources import SqliteSourceStore
@@ -43,6 +44,7 @@ class SqliteCatalogStore:
         self.shared = False  # another process that opens the file would have the data directory's lock
         self.prompts = SqlitePromptStore(writer, readers, host.interactive)
         self.sources = SqliteSourceStore(writer, readers, host.interactive, fences)
+        self.operations = SqliteOperationStore(writer, readers, host.interactive)
         self._writer = writer
         self._readers = readers
         self._interactive = host.interactive

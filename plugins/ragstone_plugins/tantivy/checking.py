@@ -17,12 +17,11 @@ class BrokenIndex(Exception):
     """A file of the index is damaged or missing."""
 
 
-def check_files(directory: Path) -> None:
-    """Raise `BrokenIndex` where a file of a live segment is missing or damaged, as far as a short look tells."""
+def check_files(directory: Path, budget: float = _CHECKED_BYTES) -> None:
+    """Raise `BrokenIndex` where a file of a live segment is missing or damaged, as far as a look at `budget` bytes tells."""
     try:
         segments = json.loads((directory / "meta.json").read_bytes())["segments"]
         paths = [path for segment in segments for path in _files(directory, segment)]
-        budget = _CHECKED_BYTES
         for size, path in sorted((path.stat().st_size, path) for path in paths):
             budget -= size
             _check(path, size, whole=budget >= 0)

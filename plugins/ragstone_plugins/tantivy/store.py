@@ -34,7 +34,7 @@ class Store:
         self._spec = spec
         self._analysis = analysis
         self._heap = writer_megabytes * 1_000_000
-        self._files = spec.directory / "index"
+        self._files = self.files = spec.directory / "index"
         self._position_path = spec.directory / "position.json"
         self._schema = schema()
         self._writer: tantivy.IndexWriter | None = None

@@ -10,10 +10,11 @@ from ragstone_plugins.tantivy.analysis import Analysis
 from ragstone_plugins.tantivy.searching import Snapshot, search
 from ragstone_plugins.tantivy.settings import TantivySettings
 from ragstone_plugins.tantivy.store import Store
+from ragstone_plugins.tantivy.verifying import damaged, inventory
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.host import Host
 from ragstone_server.spi.positions import NO_POSITION, Position
-from ragstone_server.spi.views import ChangeBatch, Hits, LexicalQuery
+from ragstone_server.spi.views import ChangeBatch, Hits, Inventory, LexicalQuery
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,15 @@ class TantivyView:
     async def count(self) -> int:
         """Passages that are not deleted."""
         return self._snapshot.searcher.num_docs
+
+    async def inventory(self) -> Inventory:
+        """Of the passages that are not deleted."""
+        return await self._host.bulk.run(inventory, self._snapshot)
+
+    async def check(self) -> tuple[str, ...]:
+        """Read every file of the live segments; nothing is committed meanwhile."""
+        async with self._changing:
+            return await self._host.bulk.run(damaged, self._store.files)
 
     async def apply(self, batch: ChangeBatch, /) -> None:
         """Commit the batch and reload."""

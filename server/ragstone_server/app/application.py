@@ -11,6 +11,7 @@ from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.consuming import make_events, open_kafka
 from ragstone_server.app.data_directory import instance_of, locked
 from ragstone_server.app.instruments import instruments_of
+from ragstone_server.app.operating import open_operations
 from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.settings import Role
@@ -33,8 +34,10 @@ from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
+from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.clock import SystemClock
 from ragstone_server.registry.discovery import discover
 from ragstone_server.registry.lanes import thread_lane
@@ -50,6 +53,7 @@ from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionAlreadyExists
 from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
+from ragstone_server.transport.convert.filters import parse_filter
 from ragstone_server.transport.grpc.backend import Backend, no_sources
 
 DEFAULT_SETTINGS = CollectionSettings(
@@ -91,6 +95,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         context_filter = await open_context_filter(governor)
         dice = random.Random()  # noqa: S311 - weights and jitter, no secrets
         generate = Generate(routes, await open_router(governor), clock, dice, host.interactive)
+        instance = instance_of(data_dir)
         indexes = await stack.enter_async_context(
             Indexes(
                 kinds,
@@ -98,7 +103,7 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
                 data_dir / "views",
                 configuration.indexing,
                 clock,
-                instance_of(data_dir),
+                instance,
                 following=Role.QUERY in settings.roles,
             ).running()
         )
@@ -117,6 +122,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             dead_letter_instrument(store.sources.dead_letter_count, asyncio.get_running_loop()),
             *((event_instrument(read.events),) if read is not None else ()),
         )
+        purge = PurgeDocuments(catalog, indexes, parse_filter)
+        verify = VerifyViews(store, indexes, instance)
+        operations = await open_operations(configuration, catalog, purge, verify, instance, stack)
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -138,6 +146,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             routes=routes,
             clock=clock,
             data_dir=data_dir,
+            operations=operations,
+            purge=purge,
+            verify=verify,
             replay=replaying(catalog, events),
             source_status=source_status,
         )

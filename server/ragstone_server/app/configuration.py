@@ -11,6 +11,7 @@ from ragstone_server.config.source import Tree, load
 from ragstone_server.config.validation import validated
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.observe.metrics import TelemetrySettings
+from ragstone_server.operations.settings import OperationsSettings
 from ragstone_server.pipelines.settings import (
     AnswerSettings,
     GroundingSettings,
@@ -58,6 +59,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
     "prompt": PromptSettings,
     "grounding": GroundingSettings,
     "indexing": IndexingSettings,
+    "operations": OperationsSettings,
     "telemetry": TelemetrySettings,
 }
 
@@ -74,6 +76,7 @@ class Configuration:
     grounding: GroundingSettings
     prompt: PromptSettings
     indexing: IndexingSettings
+    operations: OperationsSettings
     telemetry: TelemetrySettings
     kafka: KafkaSettings | None
     """None: nothing is read from Kafka."""

@@ -43,6 +43,7 @@ class Catalog:
 
     def __init__(self, store: CatalogStore, clock: Clock) -> None:
         self.store = store
+        self.clock = clock
         self.prompts = Prompts(store, clock)
         self.writes = Writes(store.epoch, clock)
         self._collections = Collections(store)

@@ -18,7 +18,7 @@ from ragstone_server.spi.catalog_store import (
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import DocumentNotFound, GenerationMismatch
 from ragstone_server.spi.names import DocumentId
-from ragstone_server.spi.positions import Position
+from ragstone_server.spi.positions import DocumentKey, Position
 
 ResultT = TypeVar("ResultT")
 Action = Callable[[CatalogTransaction, StoredVersion | None], Awaitable[ResultT]]
@@ -151,6 +151,19 @@ class Writes:
                 passages=0,
                 watermark=self.watermark(collection, head),
             )
+
+        return Write(collection=collection, document=document, action=action)
+
+    def delete_seen(
+        self, collection: CollectionRecord, document: DocumentId, version: int | None, seen: tuple[DocumentKey, int]
+    ) -> Write:
+        """A deletion of a document as it was seen, by key and version; None, inside, where it is another one, or gone."""
+        deletion = self.delete(collection, document, version)
+
+        async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt | None:
+            if stored is None or (stored.document_key, stored.version) != seen:
+                return None
+            return await deletion.action(transaction, stored)
 
         return Write(collection=collection, document=document, action=action)
 

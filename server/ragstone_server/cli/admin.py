@@ -6,6 +6,9 @@ from ragstone_server.cli.lazy import LazyGroup
 
 COMMANDS = {
     "dead-letters": "ragstone_server.cli.dead_letters",
+    "purge": "ragstone_server.cli.purge",
+    "verify": "ragstone_server.cli.verify",
+    "operations": "ragstone_server.cli.operations",
 }
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,11 @@ class CollectionIndex:
         self.vectors = vectors
         self.words = words
         self.followers = followers
+
+    @property
+    def views(self) -> Mapping[str, View]:
+        """By name, as the followers are."""
+        return {VECTORS: self.vectors, WORDS: self.words}
 
     def nudge(self) -> None:
         """Say that the log has grown."""

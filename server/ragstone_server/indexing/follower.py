@@ -56,6 +56,7 @@ class Follower:
         self._noted = Position(-1)
         self._had = had
         self._resetting = False
+        self._wanted = False
         self._nudged = asyncio.Event()
         self._urgent = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -86,6 +87,16 @@ class Follower:
                 self._urgent.set()
                 self._nudged.set()
                 await self._moved.wait()
+
+    async def rebuild(self) -> bool:
+        """Fill the view anew from the catalog, without embedding anything; whether that is done, else see `failure`."""
+        self._wanted, self.failure = True, None
+        async with self._moved:
+            while self._wanted and self.failure is None:
+                self._urgent.set()
+                self._nudged.set()
+                await self._moved.wait()
+            return not self._wanted
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Follower"]:
@@ -133,6 +144,10 @@ class Follower:
         await _wait(self._urgent, self._settings.refresh_seconds)
 
     async def _catch_up(self) -> None:
+        if self._wanted:
+            await self._rebuild()
+            self._wanted = False
+            await self._announce()
         while True:
             try:
                 batch = await self._store.changes(

@@ -75,6 +75,11 @@ class Indexes:
         self._background: set[asyncio.Task[None]] = set()
         self._opening: set[CollectionKey] = set()
 
+    @property
+    def following(self) -> bool:
+        """Whether this process has views."""
+        return self._following
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Indexes"]:
         """Remove what was deleted, open what has fallen behind, retire what is superseded, close everything at the end."""

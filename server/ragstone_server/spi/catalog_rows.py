@@ -23,6 +23,7 @@ from ragstone_server.spi.catalog_store import (
 )
 from ragstone_server.spi.evidence import Passage
 from ragstone_server.spi.names import CollectionName, DocumentId
+from ragstone_server.spi.operations import NewOperation, Operation, OperationFailure, OperationId, OperationState
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import ActivationKind, PromptActivation, PromptDraft, PromptTemplate, PromptVersion
 from ragstone_server.spi.ranges import ByteRange
@@ -236,4 +237,25 @@ def dead_letter_summary(row: Row) -> DeadLetterSummary:
         failed=from_micros(row["failed"]),
         published=bool(row["published"]),
         size=row["size"],
+    )
+
+
+def operation(row: Row) -> Operation:
+    """A row of `operation`."""
+    failed = row["reason"] is not None
+    return Operation(
+        id=OperationId(row["id"]),
+        new=NewOperation(
+            kind=row["kind"], parameters=row["parameters"], collection=row["collection"], runs_on=row["runs_on"]
+        ),
+        state=OperationState(row["state"]),
+        progress=row["progress"],
+        result=row["result"],
+        failure=OperationFailure(reason=row["reason"], message=row["message"]) if failed else None,
+        cancel_requested=bool(row["cancel_requested"]),
+        created=from_micros(row["created"]),
+        updated=from_micros(row["updated"]),
+        runner=row["runner"],
+        epoch=row["epoch"],
+        beats=row["beats"],
     )

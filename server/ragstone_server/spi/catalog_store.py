@@ -29,6 +29,7 @@ from ragstone_server.spi.catalog_records import (
 from ragstone_server.spi.catalog_transaction import CatalogTransaction, VectorsMissing
 from ragstone_server.spi.errors import RagstoneError
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
+from ragstone_server.spi.operation_store import OperationStore
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import PromptStore
 from ragstone_server.spi.ranges import ByteRange
@@ -80,6 +81,11 @@ class CatalogStore(Protocol):
     @property
     def sources(self) -> SourceStore:
         """How far the sources of documents were applied, and dead letters."""
+        ...
+
+    @property
+    def operations(self) -> OperationStore:
+        """Long-running operations."""
         ...
 
     def transaction(self, collection: CollectionKey, /) -> AbstractAsyncContextManager[CatalogTransaction]:

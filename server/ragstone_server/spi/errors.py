@@ -34,6 +34,9 @@ class Reason(StrEnum):
     PROMPT_NOT_FOUND = "PROMPT_NOT_FOUND"
     PROMPT_INVALID = "PROMPT_INVALID"
     DEAD_LETTER_NOT_FOUND = "DEAD_LETTER_NOT_FOUND"
+    OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
+    OPERATION_RUNNING = "OPERATION_RUNNING"
+    OPERATION_CANCELLED = "OPERATION_CANCELLED"
     OVERLOADED = "OVERLOADED"
     STORAGE_FULL = "STORAGE_FULL"
     CATALOG_UNAVAILABLE = "CATALOG_UNAVAILABLE"
@@ -237,6 +240,24 @@ class DeadLetterNotFound(RequestError):
     """The dead letter does not exist; it was replayed or discarded."""
 
     reason = Reason.DEAD_LETTER_NOT_FOUND
+
+
+class OperationNotFound(RequestError):
+    """The operation does not exist; it was deleted, or ended long ago."""
+
+    reason = Reason.OPERATION_NOT_FOUND
+
+
+class OperationRunning(RequestError):
+    """The operation has not ended."""
+
+    reason = Reason.OPERATION_RUNNING
+
+
+class OperationCancelled(RequestError):
+    """The operation was cancelled; what it had done until then stays done."""
+
+    reason = Reason.OPERATION_CANCELLED
 
 
 class Overloaded(RequestError):

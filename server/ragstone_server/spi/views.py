@@ -1,8 +1,9 @@
 """What follows the change log: a view of one generation of one collection."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,3 +144,38 @@ class LexicalView(View, Protocol):
     async def search(self, request: LexicalQuery, /) -> Hits:
         """The best `limit` passages with a word of the text that `visibility` allows; none for a text without words."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inventory:
+    """All that a view holds, at one instant."""
+
+    position: Position
+    passages: NDArray[np.int64]
+    """(rows,): keys of the passages that are searchable, in any order."""
+    vectors: NDArray[np.uint32] | None
+    """(rows,): `vector_digest` of each row; None in a view without vectors."""
+
+
+@runtime_checkable
+class ListedView(Protocol):
+    """A view that may offer it beside its own: with it, what it holds can be compared with the catalog."""
+
+    async def inventory(self) -> Inventory:
+        """Of the view as it is at some instant of the call; it goes on applying and searching meanwhile."""
+        ...
+
+
+@runtime_checkable
+class CheckedView(Protocol):
+    """A view that may offer it beside its own: it can tell whether its files are whole."""
+
+    async def check(self) -> tuple[str, ...]:
+        """What is wrong with the files, a line each, read from the disk in full; none: they are whole."""
+        ...
+
+
+def vector_digest(vectors: NDArray[np.float16]) -> NDArray[np.uint32]:
+    """CRC-32 of the bytes of each row of (rows, dimension), as little-endian half floats."""
+    rows = np.ascontiguousarray(vectors, dtype="<f2")
+    return np.fromiter((zlib.crc32(row) for row in rows), dtype=np.uint32, count=len(rows))

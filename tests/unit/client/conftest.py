@@ -9,6 +9,7 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from ragstone import Client
@@ -125,7 +126,7 @@ for _module, _service in (
 ):
     for _method in _module.DESCRIPTOR.services_by_name[_service].methods:
         if not (_method.server_streaming or _method.client_streaming):
-            setattr(FakeServer, _method.name, _unary(_method.name, getattr(_module, _method.output_type.name)))
+            setattr(FakeServer, _method.name, _unary(_method.name, GetMessageClass(_method.output_type)))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.longrunning import operations_pb2
 
 import ragstone
 from ragstone import AsyncClient, Client
@@ -85,10 +86,13 @@ def test_it_is_decided_for_every_method_whether_it_may_be_sent_twice() -> None:
         "RollBackPrompt",
         "ReplayDeadLetter",
         "DiscardDeadLetter",
+        "PurgeDocuments",
+        "Verify",
+        "DeleteOperation",
     }
     methods = {
         (service.full_name, method.name)
-        for module in (query_service_pb2, ingest_service_pb2, admin_service_pb2)
+        for module in (query_service_pb2, ingest_service_pb2, admin_service_pb2, operations_pb2)
         for service in module.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }

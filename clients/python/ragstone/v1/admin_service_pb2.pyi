@@ -12,6 +12,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from ragstone.v1 import ingest_service_pb2 as _ingest_service_pb2
+from ragstone.v1 import operation_pb2 as _operation_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -158,6 +159,46 @@ BREAKER_STATE_OPEN: BreakerState.ValueType  # 2
 BREAKER_STATE_HALF_OPEN: BreakerState.ValueType  # 3
 """One request at a time tries whether it answers again."""
 Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
+
+class _ViewProblem:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ViewProblemEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ViewProblem.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VIEW_PROBLEM_UNSPECIFIED: _ViewProblem.ValueType  # 0
+    """Not used."""
+    VIEW_PROBLEM_MISSING: _ViewProblem.ValueType  # 1
+    """It does not have passages of the catalog."""
+    VIEW_PROBLEM_UNEXPECTED: _ViewProblem.ValueType  # 2
+    """It has passages that the catalog does not have, or not any more."""
+    VIEW_PROBLEM_DUPLICATE: _ViewProblem.ValueType  # 3
+    """It has passages more than once."""
+    VIEW_PROBLEM_DIFFERENT: _ViewProblem.ValueType  # 4
+    """The vectors of passages are not those of the catalog."""
+    VIEW_PROBLEM_DAMAGED: _ViewProblem.ValueType  # 5
+    """A file is not what was written."""
+    VIEW_PROBLEM_BEHIND: _ViewProblem.ValueType  # 6
+    """It does not follow the catalog at present, and was not compared."""
+
+class ViewProblem(_ViewProblem, metaclass=_ViewProblemEnumTypeWrapper):
+    """What is wrong with a view."""
+
+VIEW_PROBLEM_UNSPECIFIED: ViewProblem.ValueType  # 0
+"""Not used."""
+VIEW_PROBLEM_MISSING: ViewProblem.ValueType  # 1
+"""It does not have passages of the catalog."""
+VIEW_PROBLEM_UNEXPECTED: ViewProblem.ValueType  # 2
+"""It has passages that the catalog does not have, or not any more."""
+VIEW_PROBLEM_DUPLICATE: ViewProblem.ValueType  # 3
+"""It has passages more than once."""
+VIEW_PROBLEM_DIFFERENT: ViewProblem.ValueType  # 4
+"""The vectors of passages are not those of the catalog."""
+VIEW_PROBLEM_DAMAGED: ViewProblem.ValueType  # 5
+"""A file is not what was written."""
+VIEW_PROBLEM_BEHIND: ViewProblem.ValueType  # 6
+"""It does not follow the catalog at present, and was not compared."""
+Global___ViewProblem: _TypeAlias = ViewProblem  # noqa: Y015
 
 @_typing.final
 class Generation(_message.Message):
@@ -1590,3 +1631,177 @@ class DeploymentStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeploymentStatus: _TypeAlias = DeploymentStatus  # noqa: Y015
+
+@_typing.final
+class VerifyRequest(_message.Message):
+    """What is to be compared."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTIONS_FIELD_NUMBER: _builtins.int
+    REPAIR_FIELD_NUMBER: _builtins.int
+    repair: _builtins.bool
+    """Whether a view with a finding is built anew from the catalog."""
+    @_builtins.property
+    def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Resource names of the collections. Empty: all that there are when it begins."""
+
+    def __init__(
+        self,
+        *,
+        collections: _abc.Iterable[_builtins.str] | None = ...,
+        repair: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collections", b"collections", "repair", b"repair"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyRequest: _TypeAlias = VerifyRequest  # noqa: Y015
+
+@_typing.final
+class VerifyMetadata(_message.Message):
+    """How far a verification is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INFO_FIELD_NUMBER: _builtins.int
+    COLLECTIONS_FIELD_NUMBER: _builtins.int
+    REPAIR_FIELD_NUMBER: _builtins.int
+    COLLECTIONS_DONE_FIELD_NUMBER: _builtins.int
+    COLLECTIONS_TOTAL_FIELD_NUMBER: _builtins.int
+    VIEWS_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    FINDINGS_REPAIRED_FIELD_NUMBER: _builtins.int
+    repair: _builtins.bool
+    """As it was asked for."""
+    collections_done: _builtins.int
+    """Collections that are done."""
+    collections_total: _builtins.int
+    """Collections that are to be done; 0 until it begins."""
+    views: _builtins.int
+    """Views that were compared."""
+    findings: _builtins.int
+    """Findings so far."""
+    findings_repaired: _builtins.int
+    """Findings among them whose view was built anew, and is in order now."""
+    @_builtins.property
+    def info(self) -> _operation_pb2.OperationInfo:
+        """The operation."""
+
+    @_builtins.property
+    def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As it was asked for."""
+
+    def __init__(
+        self,
+        *,
+        info: _operation_pb2.OperationInfo | None = ...,
+        collections: _abc.Iterable[_builtins.str] | None = ...,
+        repair: _builtins.bool = ...,
+        collections_done: _builtins.int = ...,
+        collections_total: _builtins.int = ...,
+        views: _builtins.int = ...,
+        findings: _builtins.int = ...,
+        findings_repaired: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collections", b"collections", "collections_done", b"collections_done", "collections_total", b"collections_total", "findings", b"findings", "findings_repaired", b"findings_repaired", "info", b"info", "repair", b"repair", "views", b"views"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyMetadata: _TypeAlias = VerifyMetadata  # noqa: Y015
+
+@_typing.final
+class ViewFinding(_message.Message):
+    """One thing that is wrong with a view."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    REPAIRED_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Resource name of the collection."""
+    view: _builtins.str
+    """The view: `vectors` or `words`."""
+    problem: Global___ViewProblem.ValueType
+    """What is wrong."""
+    count: _builtins.int
+    """Passages, files or changes that it is about."""
+    detail: _builtins.str
+    """More, for people."""
+    repaired: _builtins.bool
+    """Whether the view was built anew, and is in order now."""
+    @_builtins.property
+    def samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The first passages that it is about, 10 at most: document and number in it, or the catalog's number of the passage."""
+
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        view: _builtins.str = ...,
+        problem: Global___ViewProblem.ValueType = ...,
+        count: _builtins.int = ...,
+        samples: _abc.Iterable[_builtins.str] | None = ...,
+        detail: _builtins.str = ...,
+        repaired: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "count", b"count", "detail", b"detail", "problem", b"problem", "repaired", b"repaired", "samples", b"samples", "view", b"view"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ViewFinding: _TypeAlias = ViewFinding  # noqa: Y015
+
+@_typing.final
+class VerifyResponse(_message.Message):
+    """What a verification found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLLECTIONS_FIELD_NUMBER: _builtins.int
+    VIEWS_FIELD_NUMBER: _builtins.int
+    PASSAGES_FIELD_NUMBER: _builtins.int
+    FINDING_COUNT_FIELD_NUMBER: _builtins.int
+    FINDINGS_REPAIRED_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    collections: _builtins.int
+    """Collections that were compared."""
+    views: _builtins.int
+    """Views that were compared."""
+    passages: _builtins.int
+    """Passages that were compared, of all views."""
+    finding_count: _builtins.int
+    """Findings; of more than 500 the others are counted only."""
+    findings_repaired: _builtins.int
+    """Findings among them whose view was built anew, and is in order now."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ViewFinding]:
+        """What was wrong."""
+
+    def __init__(
+        self,
+        *,
+        collections: _builtins.int = ...,
+        views: _builtins.int = ...,
+        passages: _builtins.int = ...,
+        finding_count: _builtins.int = ...,
+        findings_repaired: _builtins.int = ...,
+        findings: _abc.Iterable[Global___ViewFinding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collections", b"collections", "finding_count", b"finding_count", "findings", b"findings", "findings_repaired", b"findings_repaired", "passages", b"passages", "views", b"views"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyResponse: _TypeAlias = VerifyResponse  # noqa: Y015

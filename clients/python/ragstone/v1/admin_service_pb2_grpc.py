@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from ragstone.v1 import admin_service_pb2 as ragstone_dot_v1_dot_admin__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -114,6 +115,11 @@ class AdminServiceStub:
                 '/ragstone.v1.AdminService/DiscardDeadLetter',
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterRequest.SerializeToString,
                 response_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.Verify = channel.unary_unary(
+                '/ragstone.v1.AdminService/Verify',
+                request_serializer=ragstone_dot_v1_dot_admin__service__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
         self.ListPlugins = channel.unary_unary(
                 '/ragstone.v1.AdminService/ListPlugins',
@@ -244,6 +250,17 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Verify(self, request, context):
+        """Compares the catalog with every view of this server, while both go on; with `repair` a view with a finding is built anew from
+        the catalog, without embedding anything. Long-running: the operation's metadata is a `VerifyMetadata`, its response a
+        `VerifyResponse`. The server that is asked runs it, since the views are its own.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPlugins(self, request, context):
         """Lists the plugins that are installed, with those that are selected.
         """
@@ -340,6 +357,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.DiscardDeadLetter,
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterRequest.FromString,
                     response_serializer=ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterResponse.SerializeToString,
+            ),
+            'Verify': grpc.unary_unary_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.VerifyRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
             'ListPlugins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPlugins,
@@ -785,6 +807,33 @@ class AdminService:
             '/ragstone.v1.AdminService/DiscardDeadLetter',
             ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterRequest.SerializeToString,
             ragstone_dot_v1_dot_admin__service__pb2.DiscardDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/Verify',
+            ragstone_dot_v1_dot_admin__service__pb2.VerifyRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 from ragstone.v1 import admin_service_pb2 as _admin_service_pb2
 import abc as _abc_1
@@ -67,6 +68,13 @@ class AdminServiceStub:
     """
     DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DiscardDeadLetterRequest, _admin_service_pb2.DiscardDeadLetterResponse]
     """Deletes a dead letter. Its event is not applied."""
+    Verify: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.VerifyRequest, _operations_pb2.Operation]
+    """Compares the catalog with every view of this server, while both go on; with `repair` a view with a finding is built anew from
+    the catalog, without embedding anything. Long-running: the operation's metadata is a `VerifyMetadata`, its response a
+    `VerifyResponse`. The server that is asked runs it, since the views are its own.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
     ListPlugins: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
@@ -111,6 +119,13 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """
     DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DiscardDeadLetterRequest, _admin_service_pb2.DiscardDeadLetterResponse]  # type: ignore[assignment]
     """Deletes a dead letter. Its event is not applied."""
+    Verify: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.VerifyRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Compares the catalog with every view of this server, while both go on; with `repair` a view with a finding is built anew from
+    the catalog, without embedding anything. Long-running: the operation's metadata is a `VerifyMetadata`, its response a
+    `VerifyResponse`. The server that is asked runs it, since the views are its own.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
     ListPlugins: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]  # type: ignore[assignment]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
@@ -248,6 +263,19 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.DiscardDeadLetterResponse, _abc.Awaitable[_admin_service_pb2.DiscardDeadLetterResponse]]:
         """Deletes a dead letter. Its event is not applied."""
+
+    @_abc_1.abstractmethod
+    def Verify(
+        self,
+        request: _admin_service_pb2.VerifyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Compares the catalog with every view of this server, while both go on; with `repair` a view with a finding is built anew from
+        the catalog, without embedding anything. Long-running: the operation's metadata is a `VerifyMetadata`, its response a
+        `VerifyResponse`. The server that is asked runs it, since the views are its own.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
 
     @_abc_1.abstractmethod
     def ListPlugins(

@@ -90,6 +90,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
     ERROR_REASON_DEAD_LETTER_NOT_FOUND: _ErrorReason.ValueType  # 31
     """NOT_FOUND. The dead letter does not exist; it was replayed or discarded. Metadata: `dead_letter`."""
+    ERROR_REASON_OPERATION_NOT_FOUND: _ErrorReason.ValueType  # 32
+    """NOT_FOUND. The long-running operation does not exist; it was deleted, or ended long ago. Metadata: `operation`."""
+    ERROR_REASON_OPERATION_RUNNING: _ErrorReason.ValueType  # 33
+    """FAILED_PRECONDITION. The long-running operation has not ended. Metadata: `state`."""
+    ERROR_REASON_OPERATION_CANCELLED: _ErrorReason.ValueType  # 34
+    """CANCELLED. The error of a long-running operation that was cancelled; what it had done until then stays done."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -164,4 +170,10 @@ ERROR_REASON_CATALOG_UNAVAILABLE: ErrorReason.ValueType  # 30
 """UNAVAILABLE. The catalog's database cannot be reached; a `google.rpc.RetryInfo` says when to try again."""
 ERROR_REASON_DEAD_LETTER_NOT_FOUND: ErrorReason.ValueType  # 31
 """NOT_FOUND. The dead letter does not exist; it was replayed or discarded. Metadata: `dead_letter`."""
+ERROR_REASON_OPERATION_NOT_FOUND: ErrorReason.ValueType  # 32
+"""NOT_FOUND. The long-running operation does not exist; it was deleted, or ended long ago. Metadata: `operation`."""
+ERROR_REASON_OPERATION_RUNNING: ErrorReason.ValueType  # 33
+"""FAILED_PRECONDITION. The long-running operation has not ended. Metadata: `state`."""
+ERROR_REASON_OPERATION_CANCELLED: ErrorReason.ValueType  # 34
+"""CANCELLED. The error of a long-running operation that was cancelled; what it had done until then stays done."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

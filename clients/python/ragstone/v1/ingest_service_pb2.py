@@ -22,12 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from ragstone.v1 import document_pb2 as ragstone_dot_v1_dot_document__pb2
+from ragstone.v1 import operation_pb2 as ragstone_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ragstone/v1/ingest_service.proto\x12\x0bragstone.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x1aragstone/v1/document.proto\"\xc2\x02\n\x0e\x44ocumentHeader\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x01R\x07version\x88\x01\x01\x12\x33\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x1b.ragstone.v1.DocumentFieldsR\x06\x66ields\x12\x18\n\x06inline\x18\x04 \x01(\x0cH\x00R\x06inline\x12\x14\n\x04text\x18\x05 \x01(\tH\x00R\x04text\x12(\n\nsize_bytes\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00R\tsizeBytesB\x10\n\x07\x63ontent\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"/\n\x0b\x43ontentPart\x12 \n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x02R\x04\x64\x61ta\"\xa3\x01\n\x10\x44ocumentDeletion\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00R\x07version\x88\x01\x01\x42\n\n\x08_version\"\xe0\x01\n\rIngestRequest\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x35\n\x06header\x18\x02 \x01(\x0b\x32\x1b.ragstone.v1.DocumentHeaderH\x00R\x06header\x12.\n\x04part\x18\x03 \x01(\x0b\x32\x18.ragstone.v1.ContentPartH\x00R\x04part\x12;\n\x08\x64\x65letion\x18\x04 \x01(\x0b\x32\x1d.ragstone.v1.DocumentDeletionH\x00R\x08\x64\x65letionB\x0f\n\x06\x61\x63tion\x12\x05\xbaH\x02\x08\x01\"\xc4\x01\n\x0f\x41\x63knowledgement\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x33\n\x07outcome\x18\x02 \x01(\x0e\x32\x19.ragstone.v1.WriteOutcomeR\x07outcome\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusR\x05\x65rror\x12\x18\n\x07version\x18\x04 \x01(\x03R\x07version\x12\x1c\n\twatermark\x18\x05 \x01(\tR\twatermark\":\n\x07\x42\x61\x63kOff\x12/\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05\x64\x65lay\"\x96\x01\n\x0eIngestResponse\x12H\n\x0f\x61\x63knowledgement\x18\x01 \x01(\x0b\x32\x1c.ragstone.v1.AcknowledgementH\x00R\x0f\x61\x63knowledgement\x12\x31\n\x08\x62\x61\x63k_off\x18\x02 \x01(\x0b\x32\x14.ragstone.v1.BackOffH\x00R\x07\x62\x61\x63kOffB\x07\n\x05\x65vent\"\x9b\x02\n\x15UpsertDocumentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x01R\x07version\x88\x01\x01\x12\x33\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x1b.ragstone.v1.DocumentFieldsR\x06\x66ields\x12\x14\n\x04\x64\x61ta\x18\x04 \x01(\x0cH\x00R\x04\x64\x61ta\x12\x14\n\x04text\x18\x05 \x01(\tH\x00R\x04textB\x10\n\x07\x63ontent\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"\x85\x01\n\x16UpsertDocumentResponse\x12\x33\n\x07outcome\x18\x01 \x01(\x0e\x32\x19.ragstone.v1.WriteOutcomeR\x07outcome\x12\x18\n\x07version\x18\x02 \x01(\x03R\x07version\x12\x1c\n\twatermark\x18\x03 \x01(\tR\twatermark\"\xa8\x01\n\x15\x44\x65leteDocumentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00R\x07version\x88\x01\x01\x42\n\n\x08_version\"P\n\x16\x44\x65leteDocumentResponse\x12\x18\n\x07version\x18\x01 \x01(\x03R\x07version\x12\x1c\n\twatermark\x18\x02 \x01(\tR\twatermark\"q\n\x12GetDocumentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\"H\n\x13GetDocumentResponse\x12\x31\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x15.ragstone.v1.DocumentR\x08\x64ocument\"\xcf\x01\n\x14ListDocumentsRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12 \n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x06\x66ilter\"t\n\x15ListDocumentsResponse\x12\x33\n\tdocuments\x18\x01 \x03(\x0b\x32\x15.ragstone.v1.DocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x7f\n\x0cWriteOutcome\x12\x1d\n\x19WRITE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14WRITE_OUTCOME_STORED\x10\x01\x12\x1b\n\x17WRITE_OUTCOME_UNCHANGED\x10\x02\x12\x19\n\x15WRITE_OUTCOME_DELETED\x10\x03\x32\xb6\x03\n\rIngestService\x12\x45\n\x06Ingest\x12\x1a.ragstone.v1.IngestRequest\x1a\x1b.ragstone.v1.IngestResponse(\x01\x30\x01\x12Y\n\x0eUpsertDocument\x12\".ragstone.v1.UpsertDocumentRequest\x1a#.ragstone.v1.UpsertDocumentResponse\x12Y\n\x0e\x44\x65leteDocument\x12\".ragstone.v1.DeleteDocumentRequest\x1a#.ragstone.v1.DeleteDocumentResponse\x12P\n\x0bGetDocument\x12\x1f.ragstone.v1.GetDocumentRequest\x1a .ragstone.v1.GetDocumentResponse\x12V\n\rListDocuments\x12!.ragstone.v1.ListDocumentsRequest\x1a\".ragstone.v1.ListDocumentsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ragstone/v1/ingest_service.proto\x12\x0bragstone.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a\x1aragstone/v1/document.proto\x1a\x1bragstone/v1/operation.proto\"\xc2\x02\n\x0e\x44ocumentHeader\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x01R\x07version\x88\x01\x01\x12\x33\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x1b.ragstone.v1.DocumentFieldsR\x06\x66ields\x12\x18\n\x06inline\x18\x04 \x01(\x0cH\x00R\x06inline\x12\x14\n\x04text\x18\x05 \x01(\tH\x00R\x04text\x12(\n\nsize_bytes\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00R\tsizeBytesB\x10\n\x07\x63ontent\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"/\n\x0b\x43ontentPart\x12 \n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x02R\x04\x64\x61ta\"\xa3\x01\n\x10\x44ocumentDeletion\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00R\x07version\x88\x01\x01\x42\n\n\x08_version\"\xe0\x01\n\rIngestRequest\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x35\n\x06header\x18\x02 \x01(\x0b\x32\x1b.ragstone.v1.DocumentHeaderH\x00R\x06header\x12.\n\x04part\x18\x03 \x01(\x0b\x32\x18.ragstone.v1.ContentPartH\x00R\x04part\x12;\n\x08\x64\x65letion\x18\x04 \x01(\x0b\x32\x1d.ragstone.v1.DocumentDeletionH\x00R\x08\x64\x65letionB\x0f\n\x06\x61\x63tion\x12\x05\xbaH\x02\x08\x01\"\xc4\x01\n\x0f\x41\x63knowledgement\x12\x1a\n\x08sequence\x18\x01 \x01(\x04R\x08sequence\x12\x33\n\x07outcome\x18\x02 \x01(\x0e\x32\x19.ragstone.v1.WriteOutcomeR\x07outcome\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusR\x05\x65rror\x12\x18\n\x07version\x18\x04 \x01(\x03R\x07version\x12\x1c\n\twatermark\x18\x05 \x01(\tR\twatermark\":\n\x07\x42\x61\x63kOff\x12/\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x05\x64\x65lay\"\x96\x01\n\x0eIngestResponse\x12H\n\x0f\x61\x63knowledgement\x18\x01 \x01(\x0b\x32\x1c.ragstone.v1.AcknowledgementH\x00R\x0f\x61\x63knowledgement\x12\x31\n\x08\x62\x61\x63k_off\x18\x02 \x01(\x0b\x32\x14.ragstone.v1.BackOffH\x00R\x07\x62\x61\x63kOffB\x07\n\x05\x65vent\"\x9b\x02\n\x15UpsertDocumentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x01R\x07version\x88\x01\x01\x12\x33\n\x06\x66ields\x18\x03 \x01(\x0b\x32\x1b.ragstone.v1.DocumentFieldsR\x06\x66ields\x12\x14\n\x04\x64\x61ta\x18\x04 \x01(\x0cH\x00R\x04\x64\x61ta\x12\x14\n\x04text\x18\x05 \x01(\tH\x00R\x04textB\x10\n\x07\x63ontent\x12\x05\xbaH\x02\x08\x01\x42\n\n\x08_version\"\x85\x01\n\x16UpsertDocumentResponse\x12\x33\n\x07outcome\x18\x01 \x01(\x0e\x32\x19.ragstone.v1.WriteOutcomeR\x07outcome\x12\x18\n\x07version\x18\x02 \x01(\x03R\x07version\x12\x1c\n\twatermark\x18\x03 \x01(\tR\twatermark\"\xa8\x01\n\x15\x44\x65leteDocumentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\x12&\n\x07version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02 \x00H\x00R\x07version\x88\x01\x01\x42\n\n\x08_version\"P\n\x16\x44\x65leteDocumentResponse\x12\x18\n\x07version\x18\x01 \x01(\x03R\x07version\x12\x1c\n\twatermark\x18\x02 \x01(\tR\twatermark\"q\n\x12GetDocumentRequest\x12[\n\x04name\x18\x01 \x01(\tBG\xbaHDrB(\xa0\x06\x32=^tenants/[^/]+/collections/[^/]+/documents/[^\\x00-\\x1f\\x7f]+$R\x04name\"H\n\x13GetDocumentResponse\x12\x31\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x15.ragstone.v1.DocumentR\x08\x64ocument\"\xcf\x01\n\x14ListDocumentsRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\x12\'\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08R\tpageToken\x12 \n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x06\x66ilter\"t\n\x15ListDocumentsResponse\x12\x33\n\tdocuments\x18\x01 \x03(\x0b\x32\x15.ragstone.v1.DocumentR\tdocuments\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x96\x01\n\x15PurgeDocumentsRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB+\xbaH(r&\x18\x80\x02\x32!^tenants/[^/]+/collections/[^/]+$R\x06parent\x12\"\n\x06\x66ilter\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80@R\x06\x66ilter\x12\x14\n\x05\x66orce\x18\x03 \x01(\x08R\x05\x66orce\"\x8e\x02\n\x16PurgeDocumentsMetadata\x12.\n\x04info\x18\x01 \x01(\x0b\x32\x1a.ragstone.v1.OperationInfoR\x04info\x12\x16\n\x06parent\x18\x02 \x01(\tR\x06parent\x12\x16\n\x06\x66ilter\x18\x03 \x01(\tR\x06\x66ilter\x12\x14\n\x05\x66orce\x18\x04 \x01(\x08R\x05\x66orce\x12\x1a\n\x08\x65xamined\x18\x05 \x01(\x03R\x08\x65xamined\x12\x18\n\x07matched\x18\x06 \x01(\x03R\x07matched\x12\x18\n\x07\x64\x65leted\x18\x07 \x01(\x03R\x07\x64\x65leted\x12\x18\n\x07skipped\x18\x08 \x01(\x03R\x07skipped\x12\x14\n\x05total\x18\t \x01(\x03R\x05total\"\x94\x01\n\x16PurgeDocumentsResponse\x12\x18\n\x07matched\x18\x01 \x01(\x03R\x07matched\x12\x18\n\x07\x64\x65leted\x18\x02 \x01(\x03R\x07\x64\x65leted\x12\x18\n\x07skipped\x18\x03 \x01(\x03R\x07skipped\x12\x16\n\x06sample\x18\x04 \x03(\tR\x06sample\x12\x14\n\x05\x66orce\x18\x05 \x01(\x08R\x05\x66orce*\x7f\n\x0cWriteOutcome\x12\x1d\n\x19WRITE_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14WRITE_OUTCOME_STORED\x10\x01\x12\x1b\n\x17WRITE_OUTCOME_UNCHANGED\x10\x02\x12\x19\n\x15WRITE_OUTCOME_DELETED\x10\x03\x32\xc1\x04\n\rIngestService\x12\x45\n\x06Ingest\x12\x1a.ragstone.v1.IngestRequest\x1a\x1b.ragstone.v1.IngestResponse(\x01\x30\x01\x12Y\n\x0eUpsertDocument\x12\".ragstone.v1.UpsertDocumentRequest\x1a#.ragstone.v1.UpsertDocumentResponse\x12Y\n\x0e\x44\x65leteDocument\x12\".ragstone.v1.DeleteDocumentRequest\x1a#.ragstone.v1.DeleteDocumentResponse\x12P\n\x0bGetDocument\x12\x1f.ragstone.v1.GetDocumentRequest\x1a .ragstone.v1.GetDocumentResponse\x12V\n\rListDocuments\x12!.ragstone.v1.ListDocumentsRequest\x1a\".ragstone.v1.ListDocumentsResponse\x12\x88\x01\n\x0ePurgeDocuments\x12\".ragstone.v1.PurgeDocumentsRequest\x1a\x1d.google.longrunning.Operation\"3\xca\x41\x30\n\x16PurgeDocumentsResponse\x12\x16PurgeDocumentsMetadatab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,38 +72,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\010'
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['filter']._loaded_options = None
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\272H\005r\003\030\200@'
-  _globals['_WRITEOUTCOME']._serialized_start=2505
-  _globals['_WRITEOUTCOME']._serialized_end=2632
-  _globals['_DOCUMENTHEADER']._serialized_start=135
-  _globals['_DOCUMENTHEADER']._serialized_end=457
-  _globals['_CONTENTPART']._serialized_start=459
-  _globals['_CONTENTPART']._serialized_end=506
-  _globals['_DOCUMENTDELETION']._serialized_start=509
-  _globals['_DOCUMENTDELETION']._serialized_end=672
-  _globals['_INGESTREQUEST']._serialized_start=675
-  _globals['_INGESTREQUEST']._serialized_end=899
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=902
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1098
-  _globals['_BACKOFF']._serialized_start=1100
-  _globals['_BACKOFF']._serialized_end=1158
-  _globals['_INGESTRESPONSE']._serialized_start=1161
-  _globals['_INGESTRESPONSE']._serialized_end=1311
-  _globals['_UPSERTDOCUMENTREQUEST']._serialized_start=1314
-  _globals['_UPSERTDOCUMENTREQUEST']._serialized_end=1597
-  _globals['_UPSERTDOCUMENTRESPONSE']._serialized_start=1600
-  _globals['_UPSERTDOCUMENTRESPONSE']._serialized_end=1733
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=1736
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=1904
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=1906
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=1986
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=1988
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=2101
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=2103
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=2175
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=2178
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=2385
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=2387
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=2503
-  _globals['_INGESTSERVICE']._serialized_start=2635
-  _globals['_INGESTSERVICE']._serialized_end=3073
+  _globals['_PURGEDOCUMENTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_PURGEDOCUMENTSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H(r&\030\200\0022!^tenants/[^/]+/collections/[^/]+$'
+  _globals['_PURGEDOCUMENTSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_PURGEDOCUMENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\272H\007r\005\020\001\030\200@'
+  _globals['_INGESTSERVICE'].methods_by_name['PurgeDocuments']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['PurgeDocuments']._serialized_options = b'\312A0\n\026PurgeDocumentsResponse\022\026PurgeDocumentsMetadata'
+  _globals['_WRITEOUTCOME']._serialized_start=3148
+  _globals['_WRITEOUTCOME']._serialized_end=3275
+  _globals['_DOCUMENTHEADER']._serialized_start=201
+  _globals['_DOCUMENTHEADER']._serialized_end=523
+  _globals['_CONTENTPART']._serialized_start=525
+  _globals['_CONTENTPART']._serialized_end=572
+  _globals['_DOCUMENTDELETION']._serialized_start=575
+  _globals['_DOCUMENTDELETION']._serialized_end=738
+  _globals['_INGESTREQUEST']._serialized_start=741
+  _globals['_INGESTREQUEST']._serialized_end=965
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=968
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=1164
+  _globals['_BACKOFF']._serialized_start=1166
+  _globals['_BACKOFF']._serialized_end=1224
+  _globals['_INGESTRESPONSE']._serialized_start=1227
+  _globals['_INGESTRESPONSE']._serialized_end=1377
+  _globals['_UPSERTDOCUMENTREQUEST']._serialized_start=1380
+  _globals['_UPSERTDOCUMENTREQUEST']._serialized_end=1663
+  _globals['_UPSERTDOCUMENTRESPONSE']._serialized_start=1666
+  _globals['_UPSERTDOCUMENTRESPONSE']._serialized_end=1799
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=1802
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=1970
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=1972
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=2052
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=2054
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=2167
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=2169
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=2241
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=2244
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=2451
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=2453
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=2569
+  _globals['_PURGEDOCUMENTSREQUEST']._serialized_start=2572
+  _globals['_PURGEDOCUMENTSREQUEST']._serialized_end=2722
+  _globals['_PURGEDOCUMENTSMETADATA']._serialized_start=2725
+  _globals['_PURGEDOCUMENTSMETADATA']._serialized_end=2995
+  _globals['_PURGEDOCUMENTSRESPONSE']._serialized_start=2998
+  _globals['_PURGEDOCUMENTSRESPONSE']._serialized_end=3146
+  _globals['_INGESTSERVICE']._serialized_start=3278
+  _globals['_INGESTSERVICE']._serialized_end=3855
 # @@protoc_insertion_point(module_scope)

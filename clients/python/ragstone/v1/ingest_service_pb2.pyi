@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from ragstone.v1 import document_pb2 as _document_pb2
+from ragstone.v1 import operation_pb2 as _operation_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -533,3 +534,131 @@ class ListDocumentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDocumentsResponse: _TypeAlias = ListDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class PurgeDocumentsRequest(_message.Message):
+    """Which documents are to go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Resource name of the collection."""
+    filter: _builtins.str
+    """Filter over metadata, in the language of AIP-160, as `ListDocuments` takes it; `*`: all documents."""
+    force: _builtins.bool
+    """Whether they are deleted. Otherwise they are counted, and nothing changes."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "force", b"force", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeDocumentsRequest: _TypeAlias = PurgeDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class PurgeDocumentsMetadata(_message.Message):
+    """How far a purge is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INFO_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    EXAMINED_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Resource name of the collection."""
+    filter: _builtins.str
+    """As it was asked for."""
+    force: _builtins.bool
+    """Whether documents are deleted, and not only counted."""
+    examined: _builtins.int
+    """Documents that were looked at."""
+    matched: _builtins.int
+    """Documents among them that pass the filter."""
+    deleted: _builtins.int
+    """Documents that are gone."""
+    skipped: _builtins.int
+    """Documents that matched, and were changed or deleted by someone else before their turn came."""
+    total: _builtins.int
+    """Documents that the collection had when the purge began."""
+    @_builtins.property
+    def info(self) -> _operation_pb2.OperationInfo:
+        """The operation."""
+
+    def __init__(
+        self,
+        *,
+        info: _operation_pb2.OperationInfo | None = ...,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        force: _builtins.bool = ...,
+        examined: _builtins.int = ...,
+        matched: _builtins.int = ...,
+        deleted: _builtins.int = ...,
+        skipped: _builtins.int = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["info", b"info"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "examined", b"examined", "filter", b"filter", "force", b"force", "info", b"info", "matched", b"matched", "parent", b"parent", "skipped", b"skipped", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeDocumentsMetadata: _TypeAlias = PurgeDocumentsMetadata  # noqa: Y015
+
+@_typing.final
+class PurgeDocumentsResponse(_message.Message):
+    """What a purge did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    SAMPLE_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """Documents that passed the filter."""
+    deleted: _builtins.int
+    """Documents that are gone; 0 where they were only counted."""
+    skipped: _builtins.int
+    """Documents that matched, and were changed or deleted by someone else before their turn came."""
+    force: _builtins.bool
+    """Whether documents were deleted, and not only counted."""
+    @_builtins.property
+    def sample(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Resource names of the first documents that matched, 100 at most, in the order of their ids. None where they were deleted: of
+        a deleted document nothing is kept.
+        """
+
+    def __init__(
+        self,
+        *,
+        matched: _builtins.int = ...,
+        deleted: _builtins.int = ...,
+        skipped: _builtins.int = ...,
+        sample: _abc.Iterable[_builtins.str] | None = ...,
+        force: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "force", b"force", "matched", b"matched", "sample", b"sample", "skipped", b"skipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeDocumentsResponse: _TypeAlias = PurgeDocumentsResponse  # noqa: Y015

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from ragstone.v1 import ingest_service_pb2 as ragstone_dot_v1_dot_ingest__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -60,6 +61,11 @@ class IngestServiceStub:
                 request_serializer=ragstone_dot_v1_dot_ingest__service__pb2.ListDocumentsRequest.SerializeToString,
                 response_deserializer=ragstone_dot_v1_dot_ingest__service__pb2.ListDocumentsResponse.FromString,
                 _registered_method=True)
+        self.PurgeDocuments = channel.unary_unary(
+                '/ragstone.v1.IngestService/PurgeDocuments',
+                request_serializer=ragstone_dot_v1_dot_ingest__service__pb2.PurgeDocumentsRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -102,6 +108,17 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PurgeDocuments(self, request, context):
+        """Deletes the documents of a collection that pass a filter, or only counts them, which is the default. Long-running: the
+        operation's metadata is a `PurgeDocumentsMetadata`, its response a `PurgeDocumentsResponse`. A document that was written after
+        this call is not touched, nor is one that matched and was changed before its turn came.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -129,6 +146,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.ListDocuments,
                     request_deserializer=ragstone_dot_v1_dot_ingest__service__pb2.ListDocumentsRequest.FromString,
                     response_serializer=ragstone_dot_v1_dot_ingest__service__pb2.ListDocumentsResponse.SerializeToString,
+            ),
+            'PurgeDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeDocuments,
+                    request_deserializer=ragstone_dot_v1_dot_ingest__service__pb2.PurgeDocumentsRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -267,6 +289,33 @@ class IngestService:
             '/ragstone.v1.IngestService/ListDocuments',
             ragstone_dot_v1_dot_ingest__service__pb2.ListDocumentsRequest.SerializeToString,
             ragstone_dot_v1_dot_ingest__service__pb2.ListDocumentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.IngestService/PurgeDocuments',
+            ragstone_dot_v1_dot_ingest__service__pb2.PurgeDocumentsRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 from ragstone.v1 import ingest_service_pb2 as _ingest_service_pb2
 import abc as _abc_1
@@ -45,6 +46,13 @@ class IngestServiceStub:
     """Reads a document's fields."""
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.ListDocumentsRequest, _ingest_service_pb2.ListDocumentsResponse]
     """Lists the documents of a collection, in the order of their ids."""
+    PurgeDocuments: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.PurgeDocumentsRequest, _operations_pb2.Operation]
+    """Deletes the documents of a collection that pass a filter, or only counts them, which is the default. Long-running: the
+    operation's metadata is a `PurgeDocumentsMetadata`, its response a `PurgeDocumentsResponse`. A document that was written after
+    this call is not touched, nor is one that matched and was changed before its turn came.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -63,6 +71,13 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Reads a document's fields."""
     ListDocuments: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.ListDocumentsRequest, _ingest_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     """Lists the documents of a collection, in the order of their ids."""
+    PurgeDocuments: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.PurgeDocumentsRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Deletes the documents of a collection that pass a filter, or only counts them, which is the default. Long-running: the
+    operation's metadata is a `PurgeDocumentsMetadata`, its response a `PurgeDocumentsResponse`. A document that was written after
+    this call is not touched, nor is one that matched and was changed before its turn came.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Documents in, out and away."""
@@ -108,5 +123,18 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_service_pb2.ListDocumentsResponse, _abc.Awaitable[_ingest_service_pb2.ListDocumentsResponse]]:
         """Lists the documents of a collection, in the order of their ids."""
+
+    @_abc_1.abstractmethod
+    def PurgeDocuments(
+        self,
+        request: _ingest_service_pb2.PurgeDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Deletes the documents of a collection that pass a filter, or only counts them, which is the default. Long-running: the
+        operation's metadata is a `PurgeDocumentsMetadata`, its response a `PurgeDocumentsResponse`. A document that was written after
+        this call is not touched, nor is one that matched and was changed before its turn came.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

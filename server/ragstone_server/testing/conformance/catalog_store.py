@@ -8,6 +8,7 @@ import pytest
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.testing.conformance.catalog_collections import CollectionTests
 from ragstone_server.testing.conformance.catalog_log import LogTests
+from ragstone_server.testing.conformance.catalog_operations import OperationTests
 from ragstone_server.testing.conformance.catalog_prompts import PromptTests
 from ragstone_server.testing.conformance.catalog_reads import ReadTests
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
@@ -15,7 +16,9 @@ from ragstone_server.testing.conformance.catalog_sources import SourceTests
 from ragstone_server.testing.conformance.catalog_writes import WriteTests
 
 
-class CatalogStoreConformance(CollectionTests, WriteTests, ReadTests, LogTests, PromptTests, SourceTests):
+class CatalogStoreConformance(
+    CollectionTests, WriteTests, ReadTests, LogTests, PromptTests, SourceTests, OperationTests
+):
     """All of it."""
 
     @pytest.fixture

@@ -35,11 +35,12 @@ from ragstone_server.testing.conformance.view_samples import (
     passage,
 )
 from ragstone_server.testing.conformance.view_survival import SurvivalConformance
+from ragstone_server.testing.conformance.view_verifying import VerifyingConformance
 
 __all__ = ["PROPERTY", "LexicalIndexConformance", "VectorIndexConformance", "ViewConformance"]
 
 
-class ViewConformance(ApplyingConformance, SurvivalConformance):
+class ViewConformance(ApplyingConformance, SurvivalConformance, VerifyingConformance):
     """What a vector and a lexical view have in common."""
 
 

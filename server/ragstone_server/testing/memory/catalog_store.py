@@ -26,6 +26,7 @@ from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.views import ChangeBatch
 from ragstone_server.testing.memory.catalog_state import CollectionState, Keys, VectorKey
 from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction, name_hash
+from ragstone_server.testing.memory.operation_store import MemoryOperationStore
 from ragstone_server.testing.memory.prompt_store import MemoryPromptStore
 from ragstone_server.testing.memory.source_store import MemorySourceStore
 
@@ -43,6 +44,7 @@ class MemoryCatalogStore:
         self._states: dict[CollectionKey, CollectionState] = {}
         self.prompts = MemoryPromptStore(self._states)
         self.sources = MemorySourceStore(self.transaction)
+        self.operations = MemoryOperationStore()
         self._vectors: dict[VectorKey, NDArray[np.float16]] = {}
         self._locks: defaultdict[CollectionKey, asyncio.Lock] = defaultdict(asyncio.Lock)
 

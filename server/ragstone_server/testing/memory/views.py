@@ -19,9 +19,11 @@ from ragstone_server.spi.views import (
     Hit,
     Hits,
     IndexedPassage,
+    Inventory,
     LexicalQuery,
     VectorQuery,
     ViewSpec,
+    vector_digest,
 )
 from ragstone_server.spi.visibility import Attributes, Visibility
 
@@ -69,6 +71,23 @@ class _MemoryView:
     async def count(self) -> int:
         """How many passages there are."""
         return sum(len(change.passages) for change in self._documents.values())
+
+    async def inventory(self) -> Inventory:
+        """Of this instant."""
+        passages = [row.passage for row in self._stored()]
+        vectors = [each.vector for each in passages if each.vector is not None]
+        return Inventory(
+            position=self.position,
+            passages=np.array([each.key for each in passages], dtype=np.int64),
+            vectors=vector_digest(np.stack(vectors)) if vectors else None,
+        )
+
+    async def check(self) -> tuple[str, ...]:
+        """Compare the file with its checksum."""
+        if not self._path.exists():
+            return ()
+        digest, _, body = self._path.read_text().partition("\n")
+        return () if digest == hashlib.sha256(body.encode()).hexdigest() else (f"{self._path.name} is damaged",)
 
     def load(self) -> None:
         """Read the file; begin empty where it is missing, damaged or another view's."""

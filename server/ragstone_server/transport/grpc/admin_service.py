@@ -4,11 +4,13 @@ from dataclasses import replace
 from importlib.metadata import version as distribution_version
 from typing import Any
 
+from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 from grpc import aio
 
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
 from ragstone_server.pipelines.dead_letters import DeadLetters
+from ragstone_server.pipelines.verify import VerifyRequest
 from ragstone_server.spi.catalog_store import CollectionRecord, every_collection
 from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.spi.kinds import KINDS
@@ -19,6 +21,7 @@ from ragstone_server.transport.convert.paging import after_token, next_token
 from ragstone_server.transport.convert.sources import source_to
 from ragstone_server.transport.grpc.backend import Backend
 from ragstone_server.transport.grpc.dead_letter_methods import DeadLetterMethods
+from ragstone_server.transport.grpc.operations_service import operation_to
 from ragstone_server.transport.grpc.prompt_methods import PromptMethods
 from ragstone_server.transport.grpc.settings import GrpcSettings
 
@@ -151,6 +154,14 @@ class AdminServicer(PromptMethods, DeadLetterMethods, admin_service_pb2_grpc.Adm
                 for view, position in positions.get(record.key, {}).items()
             )
         return response
+
+    async def Verify(  # noqa: N802 - the contract's name
+        self, request: admin_service_pb2.VerifyRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Begin to compare the views with the catalog."""
+        names = tuple(dict.fromkeys(CollectionName.parse(each) for each in request.collections))
+        asked = await self._backend.verify.asked(VerifyRequest(collections=names, repair=request.repair))
+        return operation_to(await self._backend.operations.begin(asked))
 
     async def _collection(self, record: CollectionRecord) -> admin_service_pb2.Collection:
         documents = await self._store.document_count(record.key)

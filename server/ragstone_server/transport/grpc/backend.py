@@ -6,11 +6,14 @@ from pathlib import Path
 
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.operations.desk import Operations
 from ragstone_server.pipelines.dead_letters import Replay
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
+from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.route import Routes
 from ragstone_server.spi.clock import Clock
@@ -36,6 +39,9 @@ class Backend:
     routes: Routes
     clock: Clock
     data_dir: Path
+    operations: Operations
+    purge: PurgeDocuments
+    verify: VerifyViews
     replay: Replay
     """Applies the event of a dead letter again."""
     source_status: Callable[[], Sequence[SourceStatus]] = no_sources

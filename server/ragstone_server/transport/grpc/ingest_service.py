@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from google.longrunning import operations_pb2
 from grpc import aio
 
 from ragstone.v1 import ingest_service_pb2, ingest_service_pb2_grpc
 from ragstone_server.catalog.writes import WriteReceipt
+from ragstone_server.pipelines.purge import PurgeRequest
 from ragstone_server.spi.catalog_store import DefaultReaders, DocumentRecord
 from ragstone_server.spi.errors import DocumentNotFound
 from ragstone_server.spi.names import CollectionName, DocumentName
@@ -20,6 +22,7 @@ from ragstone_server.transport.grpc.drain import Drain
 from ragstone_server.transport.grpc.holding import Holding
 from ragstone_server.transport.grpc.identity import DEVELOPER
 from ragstone_server.transport.grpc.ingest_stream import acknowledged
+from ragstone_server.transport.grpc.operations_service import operation_to
 from ragstone_server.transport.grpc.settings import GrpcSettings
 from ragstone_server.transport.grpc.uploads import Arrived, UploadLimits, arrivals
 
@@ -106,6 +109,20 @@ class IngestServicer(ingest_service_pb2_grpc.IngestServiceServicer):
             documents=[document_to(name, record) for record in page[:limit]],
             next_page_token=next_token(page[limit - 1].document) if len(page) > limit else "",
         )
+
+    async def PurgeDocuments(  # noqa: N802 - the contract's name
+        self, request: ingest_service_pb2.PurgeDocumentsRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Begin to delete the documents that pass a filter, or to count them."""
+        asked = await self._backend.purge.asked(
+            PurgeRequest(
+                collection=CollectionName.parse(request.parent),
+                filter=request.filter,
+                force=request.force,
+                principals=DEVELOPER.principals,
+            )
+        )
+        return operation_to(await self._backend.operations.begin(asked))
 
     async def _work(self, arrived: Arrived) -> WriteReceipt:
         if arrived.failure is not None:

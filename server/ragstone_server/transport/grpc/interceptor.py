@@ -24,7 +24,7 @@ from ragstone_server.transport.grpc.status import DETAILS_KEY, to_request_error,
 
 logger = logging.getLogger(__name__)
 
-OURS = "/ragstone."
+OURS = ("/ragstone.", "/google.longrunning.")
 REQUEST_ID_KEY = "x-request-id"
 RETRY_AFTER_S = 0.2
 PUSHBACK = ("grpc-retry-pushback-ms", "1000")
@@ -39,7 +39,7 @@ Behaviour = Callable[..., Any]
 
 
 class CallInterceptor(aio.ServerInterceptor):
-    """Wraps every method of `ragstone.*`; health and reflection pass as they are."""
+    """Wraps every method of `ragstone.*` and of long-running operations; health and reflection pass as they are."""
 
     def __init__(self, settings: GrpcSettings, drain: Drain) -> None:
         self._settings = settings

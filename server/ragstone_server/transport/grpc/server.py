@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from google.longrunning import operations_pb2, operations_pb2_grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -22,13 +23,15 @@ from ragstone_server.transport.grpc.backend import Backend
 from ragstone_server.transport.grpc.drain import Drain
 from ragstone_server.transport.grpc.ingest_service import IngestServicer
 from ragstone_server.transport.grpc.interceptor import CallInterceptor
+from ragstone_server.transport.grpc.operations_service import OperationsServicer
 from ragstone_server.transport.grpc.query_service import QueryServicer
 from ragstone_server.transport.grpc.settings import GrpcSettings
 
 QUERY_SERVICE = query_service_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
 INGEST_SERVICE = ingest_service_pb2.DESCRIPTOR.services_by_name["IngestService"].full_name
 ADMIN_SERVICE = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
-SERVICES = (QUERY_SERVICE, INGEST_SERVICE, ADMIN_SERVICE)
+OPERATIONS_SERVICE = operations_pb2.DESCRIPTOR.services_by_name["Operations"].full_name
+SERVICES = (QUERY_SERVICE, INGEST_SERVICE, ADMIN_SERVICE, OPERATIONS_SERVICE)
 LAST_REPLIES_S = 2.0
 LOOKAHEAD_BYTES = 1024 * 1024
 """What gRPC reads of a stream that is not being read."""
@@ -80,6 +83,7 @@ async def listening(
         )
     offered = [service for service in SERVICES if service not in without]
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(AdminServicer(backend, settings), server)
+    operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backend.operations, drain), server)
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
     reflection.enable_server_reflection((*offered, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

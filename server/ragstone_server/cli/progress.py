@@ -1,0 +1,16 @@
+"""How far an operation is, in one line for people, by its kind."""
+
+from ragstone import Operation
+from ragstone.v1 import admin_service_pb2, ingest_service_pb2
+
+
+def told(operation: Operation) -> str:
+    """Empty where nothing is known of its kind, and before its first step."""
+    said = operation.metadata
+    if isinstance(said, ingest_service_pb2.PurgeDocumentsMetadata) and (said.examined or operation.done):
+        counted = f"{said.deleted} deleted" if said.force else f"{said.matched} matched"
+        return f"{counted}, {said.examined} of {said.total} examined"
+    if isinstance(said, admin_service_pb2.VerifyMetadata) and (said.collections_total or operation.done):
+        repaired = f", {said.findings_repaired} repaired" if said.findings_repaired else ""
+        return f"{said.findings} findings{repaired}, {said.collections_done} of {said.collections_total} collections"
+    return ""
