@@ -29,7 +29,7 @@ from ragstone_server.spi.views import ViewSpec
 logger = logging.getLogger(__name__)
 
 WHOLE = "0-of-1"
-_CHECKED_BYTES = 64_000_000
+_CHECKED_BYTES = 16_000_000
 """Of the files of a view that are read as a whole at opening, the smallest first: some hundredths of a second."""
 
 
@@ -62,8 +62,9 @@ class Store:
     def open(self) -> Opened:
         """What the manifest names, without what is damaged; empty where the manifest itself is doubtful."""
         directory = self.directory
-        directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            sync_directory(directory.parent)
         try:
             manifest = read_manifest(directory)
         except (Damaged, OSError) as error:

@@ -62,8 +62,9 @@ class Store:
     def open(self) -> Snapshot:
         """What is on disk, ahead of the position perhaps, without what is damaged; empty at 0 where the position is doubtful."""
         directory = self._spec.directory
-        directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            sync_directory(directory.parent)
         try:
             saved = read_position(self._position_path)
         except (Damaged, OSError) as error:

@@ -44,7 +44,6 @@ class Follower:
         self.name = name
         self._noted_as = noted_as(name, instance)
         self._clock = clock
-        self._noted_at = 0.0
         self.failure: str | None = None
         """Why it does not follow at present."""
         self._view = view
@@ -53,8 +52,10 @@ class Follower:
         self._settings = settings
         self._texts = texts
         self._vectors = vectors
-        self._noted = Position(-1)
         self._had = had
+        # One that is known to be as far needs no note to begin with; a question to a cold collection would wait for the disk.
+        self._noted = had if had and had == view.durable else Position(-1)
+        self._noted_at = clock.monotonic() if self._noted == had else 0.0
         self._resetting = False
         self._nudged = asyncio.Event()
         self._urgent = asyncio.Event()
