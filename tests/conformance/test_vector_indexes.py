@@ -24,3 +24,11 @@ class TestFaiss(VectorIndexConformance):
     async def index(self, tmp_path: Path) -> AsyncIterator[VectorIndex]:
         async with MemoryHost(tmp_path, tmp_path) as host, PROVIDER.open(FaissSettings(), host) as index:
             yield index
+
+
+class TestFaissShards(VectorIndexConformance):
+    @pytest.fixture
+    async def index(self, tmp_path: Path) -> AsyncIterator[VectorIndex]:
+        settings = FaissSettings(shards=3)
+        async with MemoryHost(tmp_path, tmp_path) as host, PROVIDER.open(settings, host) as index:
+            yield index

@@ -17,15 +17,20 @@ SEED = int(os.environ.get("RAGSTONE_FAULT_SEED", "0"))
 QUICK = {
     # Seal and commit often, so that every instant is reached in a short test.
     "RAGSTONE__INDEXING__REFRESH_SECONDS": "0.02",
-    "RAGSTONE__VECTOR_INDEX__SEAL_ROWS": "3",
+    # Of more than four rows the merging is left to the background.
+    "RAGSTONE__VECTOR_INDEX__SEAL_ROWS": "1",
+    "RAGSTONE__VECTOR_INDEX__BACKGROUND_SHARE": "1",
     "RAGSTONE__VECTOR_INDEX__SEAL_AFTER_S": "0.05",
     "RAGSTONE__LEXICAL_INDEX__SAVE_AFTER_S": "0.05",
 }
 
 
 # Those of Kafka are in test_servers.py, with a broker.
+QUARANTINE = [FailPoint.VIEW_BEFORE_QUARANTINE, FailPoint.VIEW_AFTER_QUARANTINE]
 WRITING = [
-    point for point in FailPoint if point is not FailPoint.COLLECTION_BEFORE_FILES and not point.startswith("kafka-")
+    point
+    for point in FailPoint
+    if point not in (FailPoint.COLLECTION_BEFORE_FILES, *QUARANTINE) and not point.startswith("kafka-")
 ]
 
 
@@ -85,10 +90,11 @@ def test_p1_p2_a_kill_at_a_named_instant_loses_nothing(tmp_path: Path, point: Fa
     with Served(tmp_path / "data", **QUICK).armed(armed) as served:
         with served.client() as client:
             producer.run(client, 30)
-            deadline = time.monotonic() + 30
+            deadline, more = time.monotonic() + 30, 0
             while time.monotonic() < deadline and served.alive():
+                more += 1
                 try:
-                    client.upsert_document("more", text=f"More at {time.monotonic()} rings number.", timeout=5)
+                    client.upsert_document(f"more{more}", text=f"More at {more} rings number.", timeout=5)
                 except RagstoneError:
                     break
                 time.sleep(0.05)
@@ -121,6 +127,33 @@ def test_p9_files_of_a_deleted_collection_go_at_the_next_start_where_a_kill_left
             assert found == {"kept", "last"}
             assert [name.name.rpartition("/")[2] for name in client.admin.collections()] == ["default"]
         assert len(list(views.iterdir())) == 1
+
+
+@pytest.mark.parametrize("pattern", ["vectors/*.segment", "words/index/*.term"])
+@pytest.mark.parametrize("point", QUARANTINE)
+def test_p1_a_kill_while_a_damaged_file_is_put_aside_loses_nothing(
+    tmp_path: Path, point: FailPoint, pattern: str
+) -> None:
+    producer = Producer("d")
+    with Served(tmp_path / "data", **QUICK) as served:
+        with served.client() as client:
+            producer.run(client, 30)
+            _settled(client)
+            producer.check(client)
+        assert served.terminate() == 0
+        for path in (tmp_path / "data" / "views").glob(f"*/{pattern}"):
+            path.write_bytes(path.read_bytes()[:-1] + b"x")
+        served.start(**{VARIABLE: f"{point}=kill"})
+        with served.client() as client, pytest.raises(RagstoneError):
+            client.retrieve("rings number", timeout=20)
+        assert served.wait() == -signal.SIGKILL
+        served.start()
+        with served.client() as client:
+            deadline = time.monotonic() + 30
+            while any(view.failure for view in client.admin.status().views) or not client.admin.status().views:
+                client.retrieve("rings number")
+                assert time.monotonic() < deadline
+            producer.check(client)
 
 
 def _kill_at_random_instants(folder: Path, kills: int, seed: int) -> None:

@@ -6,8 +6,11 @@ import faiss
 import numpy as np
 
 from ragstone_plugins.faiss.head import Head
+from ragstone_plugins.faiss.lost import Lost
+from ragstone_plugins.faiss.manifest import LiveSketch, decode_numbers
+from ragstone_plugins.faiss.merge import Merge
 from ragstone_plugins.faiss.part import Part, best
-from ragstone_server.spi.positions import NO_POSITION, PassageKey, Position
+from ragstone_server.spi.positions import NO_POSITION, DocumentKey, PassageKey, Position
 from ragstone_server.spi.views import ChangeBatch, Hit, Hits, VectorQuery
 
 
@@ -19,6 +22,23 @@ class Segment:
     file: str
     size: int
     sha256: str
+    documents: str
+    """Those that it was written with, as `manifest.encode_numbers` has them."""
+    sketch: LiveSketch | None = None
+    """What is true of the file of the part's sketch."""
+    checked: bool = True
+    """Whether all of it was read since it was opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What was written in place of other parts."""
+
+    merge: Merge | None = None
+    """None where no row was living."""
+    segment: Segment | None = None
+    dropped: frozenset[str] = frozenset()
+    """Files that are merged into the new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +50,7 @@ class State:
     """Former heads that are being written to a file, or could not be."""
     head: Part | None = None
     position: Position = field(default=NO_POSITION)
+    lost: Lost = field(default_factory=Lost)
 
     @property
     def unsealed(self) -> tuple[Part, ...]:
@@ -58,6 +79,34 @@ def applied(state: State, head: Head, batch: ChangeBatch) -> State:
         frozen=tuple(part.without_documents(documents) for part in state.frozen),
         head=head.extended(older, batch.changes),
         position=batch.position,
+        lost=state.lost,
+    )
+
+
+def repaired(state: State, head: Head, batch: ChangeBatch, after: DocumentKey, upto: DocumentKey | None) -> State:
+    """The state with what was lost of these documents; those that it has are left as they are."""
+    changes = tuple(change for change in batch.changes if change.document in state.lost)
+    fresh = applied(state, head, ChangeBatch(changes=changes, position=state.position))
+    return replace(fresh, lost=state.lost.without(after, upto))
+
+
+def with_merged(state: State, merged: Merged) -> State:
+    """The state with a new segment in place of its sources; what was deleted meanwhile stays deleted."""
+    kept = tuple(segment for segment in state.segments if segment.file not in merged.dropped)
+    if merged.merge is None or merged.segment is None:
+        return replace(state, segments=kept)
+    now: dict[int, Part] = {id(part.columns): part for part in state.parts}
+    alive = merged.merge.alive([now[id(source.columns)] for source in merged.merge.sources])
+    fresh = replace(merged.segment, part=replace(merged.segment.part, alive=alive))
+    return replace(state, segments=(*kept, fresh))
+
+
+def without_segment(state: State, segment: Segment) -> State:
+    """The state without a damaged segment, whose documents are lost."""
+    return replace(
+        state,
+        segments=tuple(each for each in state.segments if each.file != segment.file),
+        lost=state.lost.with_documents(decode_numbers(segment.documents)),
     )
 
 

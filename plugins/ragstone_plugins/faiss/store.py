@@ -1,159 +1,247 @@
 """The files of a view: opened, sealed, swept."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragstone_plugins.faiss import bits
+from ragstone_plugins.faiss.files import Numbers, SegmentFiles
+from ragstone_plugins.faiss.lost import Lost
 from ragstone_plugins.faiss.manifest import (
     NAME,
-    BrokenManifest,
     LiveSegment,
     Manifest,
-    encode_rows,
+    decode_numbers,
+    encode_numbers,
     read_manifest,
     write_manifest,
 )
-from ragstone_plugins.faiss.merge import Merge, merge
-from ragstone_plugins.faiss.part import Part
-from ragstone_plugins.faiss.segment import BrokenSegment, read_segment, write_segment
-from ragstone_plugins.faiss.sketch import read_sketch, sketched, write_sketch
-from ragstone_plugins.faiss.state import Segment, State
+from ragstone_plugins.faiss.merge import merge
+from ragstone_plugins.faiss.state import Merged, Segment, State, with_merged
 from ragstone_server.spi.durable_files import full_disk_reported, sync_directory
 from ragstone_server.spi.failpoints import FailPoint, reach
-from ragstone_server.spi.positions import Position
+from ragstone_server.spi.pacing import Steps, at_once
+from ragstone_server.spi.positions import DocumentKey, Position
+from ragstone_server.spi.quarantine import Damage, Damaged, damage_of, put_aside
 from ragstone_server.spi.views import ViewSpec
 
 logger = logging.getLogger(__name__)
 
+WHOLE = "0-of-1"
+_CHECKED_BYTES = 16_000_000
+"""Of the files of a view that are read as a whole at opening, the smallest first: some hundredths of a second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
-    """What a sealing wrote."""
+class Opened:
+    """What was found on disk."""
 
-    merge: Merge | None
-    """None where no row was living."""
-    segment: Segment | None
-    dropped: tuple[str, ...]
-    """Files that are merged into the new one."""
+    state: State
+    damages: tuple[Damage, ...] = ()
+    doubtful: bool = False
+    """Whether the manifest was missing, damaged or another view's: the state is empty."""
 
 
 class Store:
-    """The directory of one view. Its methods run in a thread, one at a time."""
+    """The directory of one shard. Its methods run in a thread, one at a time."""
 
-    def __init__(self, spec: ViewSpec, dead_share: float) -> None:
+    def __init__(self, spec: ViewSpec, dead_share: float, shard: str = WHOLE) -> None:
         self._spec = spec
-        self.directory = spec.directory
+        self._shard = shard
         self._dead_share = dead_share
-        self._next_file = 1
+        self._numbers = Numbers(1)
+        self._written = False
+        self.directory = spec.directory if shard == WHOLE else spec.directory / shard
 
-    def open(self) -> State:
-        """What the manifest names; empty where anything about it is doubtful."""
-        directory = self._spec.directory
-        directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
-        state = State()
+    @property
+    def files(self) -> SegmentFiles:
+        """Writes and reads segment files."""
+        return SegmentFiles(directory=self.directory, dimension=self._spec.dimension, numbers=self._numbers)
+
+    def open(self) -> Opened:
+        """What the manifest names, without what is damaged; empty where the manifest itself is doubtful."""
+        directory = self.directory
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            sync_directory(directory.parent)
         try:
             manifest = read_manifest(directory)
-            if manifest is not None and not manifest.belongs_to(self._spec):
-                raise BrokenManifest(f"{NAME} is of another epoch, generation or format")
+        except (Damaged, OSError) as error:
+            damage = damage_of(error, NAME, "a file")
+            logger.error("the vector view in %s begins empty: %s", directory, damage)
+            reach(FailPoint.VIEW_BEFORE_QUARANTINE)
+            put_aside(directory, [directory / NAME], damage)
+            self._sweep(set())
+            return Opened(state=State(), damages=(damage,), doubtful=True)
+        if manifest is None or not manifest.belongs_to(self._spec, self._shard):
             if manifest is not None:
-                segments = tuple(self._open_segment(live) for live in manifest.segments)
-                state = State(segments=segments, position=Position(manifest.position))
-                self._next_file = manifest.next_file
-        except (BrokenManifest, BrokenSegment, OSError, ValueError) as error:
-            logger.warning("vector view in %s begins empty: %s", directory, error)
-            self._next_file = 1
-            (directory / NAME).unlink(missing_ok=True)
-            sync_directory(directory)
-        self._sweep({segment.file for segment in state.segments})
-        return state
+                logger.warning(
+                    "vector view in %s begins empty: its files are of another epoch or generation", directory
+                )
+                (directory / NAME).unlink()
+                sync_directory(directory)
+            self._sweep(set())
+            return Opened(state=State(), doubtful=True)
+        return self._opened(manifest)
 
-    def _open_segment(self, live: LiveSegment) -> Segment:
-        path = self._spec.directory / Path(live.file).name
-        if path.stat().st_size != live.size:
-            raise BrokenSegment(f"{live.file} has another size than the manifest says")
-        columns = read_segment(path, self._spec.dimension, live.sha256)
-        everyone = bits.full(len(columns.keys))
-        part = Part.over(columns, bits.without(everyone, live.dead_rows()), by_document=True)
-        part = replace(part, sketch=read_sketch(path.with_suffix(".sketch"), part.index))
-        return Segment(part=part, file=live.file, size=live.size, sha256=live.sha256)
+    def _opened(self, manifest: Manifest) -> Opened:
+        self._numbers = Numbers(manifest.next_file)
+        self._written = True
+        lost = Lost(
+            documents=decode_numbers(manifest.lost),
+            all_after=None if manifest.lost_after is None else DocumentKey(manifest.lost_after),
+        )
+        segments, found, budget = [], [], _CHECKED_BYTES
+        for live in sorted(manifest.segments, key=lambda live: live.size):
+            budget -= live.size
+            segment, damages = self.files.open(live, whole=budget >= 0)
+            found += damages
+            if segment is None:
+                lost = lost.with_documents(decode_numbers(live.documents))
+            else:
+                segments.append(segment)
+        state = State(segments=tuple(segments), position=Position(manifest.position), lost=lost)
+        if found:
+            self.give_up(state, [damage for damage, _ in found], [path for _, path in found])
+        self._sweep({segment.file for segment in segments})
+        return Opened(state=state, damages=tuple(damage for damage, _ in found))
 
-    def seal(self, state: State) -> Sealed:
-        """Write what is in memory only, merged with the segments that it outgrows, then the manifest."""
-        outgrown = self._outgrown(state)
-        sources = [*(segment.part for segment in outgrown), *state.unsealed]
-        dropped = tuple(segment.file for segment in outgrown)
-        kept = [segment for segment in state.segments if segment.file not in dropped]
+    def give_up(self, state: State, damages: Sequence[Damage], files: Sequence[Path]) -> None:
+        """Write a manifest without the damaged files, then put them aside. `state` is whole and no longer has them."""
+        for damage in damages:
+            logger.error("a file of the vector view in %s is damaged: %s", self.directory, damage)
+        reach(FailPoint.VIEW_BEFORE_QUARANTINE)
         with full_disk_reported():
-            merged = merge(sources, self._spec.dimension) if any(part.living for part in sources) else None
-            segment = self._write_segment(merged) if merged else None
-            live = [*kept, *([segment] if segment else [])]
-            write_manifest(self._spec.directory, self._manifest(state.position, live))
-            reach(FailPoint.VECTORS_AFTER_MANIFEST)
-        self._sweep({segment.file for segment in live})
-        return Sealed(merge=merged, segment=segment, dropped=dropped)
+            self._write(state)
+        for damage, path in zip(damages, files, strict=True):
+            put_aside(self.directory, [path], damage)
 
-    def _outgrown(self, state: State) -> list[Segment]:
+    def adopt(self, state: State) -> None:
+        """Write a manifest for a state without unsealed rows."""
+        with full_disk_reported():
+            self._write(state)
+
+    def put_aside(self, file: str, damage: Damage) -> None:
+        """Move a segment with its sketch, or a sketch, that the manifest no longer names."""
+        path = self.directory / file
+        put_aside(self.directory, {path, path.with_suffix(".sketch")}, damage)
+
+    def check_manifest(self) -> Damage | None:
+        """What is wrong with the manifest, which is put aside then."""
+        if not self._written:
+            return None
+        try:
+            manifest = read_manifest(self.directory)
+        except (Damaged, OSError) as error:
+            damage = damage_of(error, NAME, "a file")
+        else:
+            if manifest is not None and manifest.belongs_to(self._spec, self._shard):
+                return None
+            damage = Damage(file=NAME, expected="this view's", found="another view's" if manifest else "no file")
+        put_aside(self.directory, [self.directory / NAME], damage)
+        return damage
+
+    def merging(self, segments: Sequence[Segment]) -> Steps[Merged]:
+        """Write segments as one."""
+        dropped = frozenset(segment.file for segment in segments)
+        parts = [segment.part for segment in segments]
+        if not any(part.living for part in parts):
+            return Merged(dropped=dropped)
+        planned = merge(parts, self._spec.dimension)
+        yield
+        reach(FailPoint.VECTORS_DURING_COMPACTION)
+        segment = yield from self.files.write(planned)
+        return Merged(merge=planned, segment=segment, dropped=dropped)
+
+    def seal(self, state: State, merged: Merged, busy: Collection[str], most_rows: int) -> Merged:
+        """Write what is in memory only, with the segments that it outgrows, then the manifest; `merged` goes in, too.
+
+        `busy` segments are being merged by others, and of more than `most_rows` rows the merging is left to the background.
+        """
+        state = with_merged(state, merged)
+        outgrown = self._outgrown(state, busy, most_rows)
+        sources = [*(segment.part for segment in outgrown), *state.unsealed]
+        with full_disk_reported():
+            planned = merge(sources, self._spec.dimension) if any(part.living for part in sources) else None
+            segment = at_once(self.files.write(planned)) if planned else None
+            dropped = frozenset(segment.file for segment in outgrown)
+            sealed = Merged(merge=planned, segment=segment, dropped=dropped)
+            state = replace(with_merged(state, sealed), frozen=(), head=None)
+            self._write(state)
+            reach(FailPoint.VECTORS_AFTER_MANIFEST)
+        for file in (*merged.dropped, *dropped):
+            self.files.remove(file)
+        return sealed
+
+    def _outgrown(self, state: State, busy: Collection[str], most_rows: int) -> list[Segment]:
         """Segments to write anew: small beside the fresh rows, so that each row is copied a few times only, or mostly dead."""
         total = sum(part.living for part in state.unsealed)
-        outgrown = []
+        outgrown: list[Segment] = []
         for segment in sorted(state.segments, key=lambda segment: segment.part.living):
-            rows, living = segment.part.rows, segment.part.living
-            if living <= 2 * total or rows - living > self._dead_share * rows:
+            if segment.file in busy:
+                continue
+            most_rows -= segment.part.rows
+            if most_rows < 0:
+                break
+            if segment.part.living <= 2 * total or self._mostly_dead(segment):
                 outgrown.append(segment)
-                total += living
+                total += segment.part.living
         return outgrown
 
-    def _write_segment(self, merged: Merge) -> Segment:
-        reach(FailPoint.VECTORS_BEFORE_SEGMENT)
-        path = self._spec.directory / f"{self._next_file:08}.segment"
-        sketch_path = path.with_suffix(".sketch")
-        try:
-            sha256 = write_segment(path, merged.columns, merged.blocks())
-            columns = read_segment(path, self._spec.dimension, sha256)
-            part = Part.over(columns, bits.full(len(columns.keys)), by_document=True)
-            part = replace(part, sketch=sketched(columns.vectors, part.index))
-            if part.sketch is not None:
-                write_sketch(sketch_path, part.sketch)
-            sync_directory(path.parent)
-        except OSError:
-            path.unlink(missing_ok=True)
-            sketch_path.unlink(missing_ok=True)
-            raise
-        reach(FailPoint.VECTORS_AFTER_SEGMENT)
-        self._next_file += 1
-        return Segment(part=part, file=path.name, size=path.stat().st_size, sha256=sha256)
+    def due(self, state: State) -> list[Segment]:
+        """Segments that the background is to merge: like ones, the smallest first, and mostly dead ones; none: nothing is due."""
+        chosen: list[Segment] = []
+        total = 0
+        for segment in sorted(state.segments, key=lambda segment: segment.part.living):
+            if not chosen or segment.part.living <= 2 * total or self._mostly_dead(segment):
+                chosen.append(segment)
+                total += segment.part.living
+        return chosen if len(chosen) > 1 or any(map(self._mostly_dead, chosen)) else []
 
-    def _manifest(self, position: Position, segments: list[Segment]) -> Manifest:
-        return Manifest(
-            collection=self._spec.collection,
-            epoch=self._spec.epoch,
-            generation=self._spec.generation,
-            dimension=self._spec.dimension,
-            position=position,
-            next_file=self._next_file,
-            segments=tuple(
-                LiveSegment(
-                    file=segment.file,
-                    size=segment.size,
-                    sha256=segment.sha256,
-                    dead=encode_rows(bits.to_rows(~segment.part.alive, segment.part.rows)),
-                )
-                for segment in segments
+    def _mostly_dead(self, segment: Segment) -> bool:
+        rows = segment.part.rows
+        return rows - segment.part.living > self._dead_share * rows
+
+    def _write(self, state: State) -> None:
+        write_manifest(
+            self.directory,
+            Manifest(
+                collection=self._spec.collection,
+                epoch=self._spec.epoch,
+                generation=self._spec.generation,
+                dimension=self._spec.dimension,
+                shard=self._shard,
+                position=state.position,
+                next_file=self._numbers.next,
+                segments=tuple(map(_live, state.segments)),
+                lost=encode_numbers(state.lost.documents),
+                lost_after=state.lost.all_after,
             ),
         )
+        self._written = True
 
     def clear(self) -> None:
         """Remove every file, the manifest first."""
         with full_disk_reported():
-            (self._spec.directory / NAME).unlink(missing_ok=True)
-            sync_directory(self._spec.directory)
+            self._written = False
+            (self.directory / NAME).unlink(missing_ok=True)
+            sync_directory(self.directory)
             self._sweep(set())
 
     def _sweep(self, live: Collection[str]) -> None:
         for pattern in ("*.segment", "*.sketch", "*.tmp"):
-            for path in self._spec.directory.glob(pattern):
+            for path in self.directory.glob(pattern):
                 if pattern == "*.tmp" or path.with_suffix(".segment").name not in live:
                     path.unlink(missing_ok=True)
+
+
+def _live(segment: Segment) -> LiveSegment:
+    return LiveSegment(
+        file=segment.file,
+        size=segment.size,
+        sha256=segment.sha256,
+        dead=encode_numbers(bits.to_rows(~segment.part.alive, segment.part.rows)),
+        documents=segment.documents,
+        sketch=segment.sketch,
+    )

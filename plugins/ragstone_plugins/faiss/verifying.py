@@ -1,16 +1,17 @@
 """What a vector view holds, and whether its files are whole. Runs in a thread of a lane."""
 
-import hashlib
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
 from ragstone_plugins.faiss import bits
-from ragstone_plugins.faiss.segment import FOOTER_BYTES
+from ragstone_plugins.faiss.files import SegmentFiles
 from ragstone_plugins.faiss.state import State
+from ragstone_server.spi.pacing import at_once
+from ragstone_server.spi.quarantine import Damage, Damaged
 from ragstone_server.spi.views import Inventory, vector_digest
 
-_BLOCK = 1 << 20
+_BLOCK_ROWS = 1 << 20
 
 
 def inventory(state: State) -> Inventory:
@@ -18,9 +19,9 @@ def inventory(state: State) -> Inventory:
     masks = [bits.to_mask(part.alive, part.rows) for part in state.parts]
     keys = [part.columns.keys[mask] for part, mask in zip(state.parts, masks, strict=True)]
     digests = [
-        vector_digest(part.columns.vectors[start : start + _BLOCK])[mask[start : start + _BLOCK]]
+        vector_digest(part.columns.vectors[start : start + _BLOCK_ROWS])[mask[start : start + _BLOCK_ROWS]]
         for part, mask in zip(state.parts, masks, strict=True)
-        for start in range(0, part.rows, _BLOCK)
+        for start in range(0, part.rows, _BLOCK_ROWS)
     ]
     return Inventory(
         position=state.position,
@@ -29,19 +30,15 @@ def inventory(state: State) -> Inventory:
     )
 
 
-def damaged(directory: Path, state: State) -> tuple[str, ...]:
-    """Segment files whose content is not the one that the manifest names."""
-    return tuple(line for each in state.segments if (line := _damage(directory / each.file, each.size, each.sha256)))
+def damaged(files: SegmentFiles, state: State) -> list[tuple[str, Damage]]:
+    """Segments whose file or sketch is not what was written, with what is wrong."""
+    return list(_damaged(files, state))
 
 
-def _damage(path: Path, size: int, sha256: str) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            left = size - FOOTER_BYTES
-            while left > 0 and (data := file.read(min(_BLOCK, left))):
-                digest.update(data)
-                left -= len(data)
-    except OSError as error:
-        return f"{path.name} cannot be read ({error.strerror})"
-    return "" if digest.hexdigest() == sha256 else f"{path.name} is damaged"
+def _damaged(files: SegmentFiles, state: State) -> Iterator[tuple[str, Damage]]:
+    for segment in state.segments:
+        for check in (files.check, files.check_sketch):
+            try:
+                at_once(check(segment))
+            except Damaged as error:
+                yield segment.file, error.damage

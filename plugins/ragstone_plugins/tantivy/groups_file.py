@@ -11,11 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ragstone_server.spi.durable_files import replace_file, sync_directory
+from ragstone_server.spi.quarantine import Damage, Damaged
 from ragstone_server.spi.rows import RowGroups
-
-
-class BrokenGroups(Exception):
-    """The file of the groups is damaged."""
 
 
 class GroupsFile:
@@ -28,7 +25,7 @@ class GroupsFile:
         """Numbers below this one are in the file."""
 
     def load(self, expected: int) -> RowGroups:
-        """Read the file; `expected` numbers at least were saved. Raises `BrokenGroups`."""
+        """Read the file; `expected` numbers at least were saved. Raises `Damaged`."""
         groups = []
         content = self._path.read_bytes() if self._path.exists() else b""
         for line in content.splitlines(keepends=True):
@@ -40,11 +37,19 @@ class GroupsFile:
             self._size += len(line)
         loaded = RowGroups.load(groups)
         if loaded.end < expected:
-            raise BrokenGroups(f"{self._path.name} has lost groups")
+            raise Damaged(Damage(file=self._path.name, expected=f"{expected} groups", found=f"{loaded.end}"))
         self.saved = loaded.end
         if self._size < len(content):
             os.truncate(self._path, self._size)
         return loaded
+
+    def check(self) -> None:
+        """Compare the file with what was written. Raises `Damaged`."""
+        found = self._path.stat().st_size if self._path.exists() else 0
+        if found != self._size:
+            raise Damaged(Damage(file=self._path.name, expected=f"{self._size} bytes", found=f"{found} bytes"))
+        if self._size:
+            GroupsFile(self._path).load(self.saved)
 
     def append(self, groups: RowGroups) -> None:
         """Save the groups that are not in the file yet, durably. Without effect where it fails."""

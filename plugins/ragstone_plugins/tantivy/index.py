@@ -31,10 +31,11 @@ class TantivyIndex:
         store = Store(spec, self._analysis, self._settings.writer_megabytes)
         snapshot = await self._host.bulk.run(store.open)
         view = TantivyView(self._settings, self._host, self._analysis, store, snapshot)
-        keeping = asyncio.create_task(view.keep_house())
+        keeping = [asyncio.create_task(work) for work in (view.keep_house(), view.check_forever())]
         try:
             yield view
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
             await view.close()

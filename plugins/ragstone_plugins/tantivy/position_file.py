@@ -6,13 +6,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from ragstone_server.spi.durable_files import replace_file
+from ragstone_server.spi.quarantine import Damage, Damaged
 from ragstone_server.spi.views import ViewSpec
 
-FORMAT = 1
-
-
-class BrokenPosition(Exception):
-    """The file of the position is damaged or another view's."""
+FORMAT = 2
 
 
 class Saved(BaseModel):
@@ -28,6 +25,8 @@ class Saved(BaseModel):
     position: int
     groups: int
     """How many groups were saved at the least."""
+    lost: int | None
+    """Passages of documents with greater keys may be missing: a damaged file had them."""
 
     def belongs_to(self, spec: ViewSpec, fingerprint: str) -> bool:
         """Whether it was written for this view."""
@@ -42,14 +41,16 @@ def write_position(path: Path, saved: Saved) -> None:
 
 
 def read_position(path: Path) -> Saved | None:
-    """The content, None where there is no file. Raises `BrokenPosition`."""
+    """The content, None where there is no file. Raises `Damaged`."""
     try:
         body, _, digest = path.read_bytes().rpartition(b"\n")
     except FileNotFoundError:
         return None
-    if hashlib.sha256(body).hexdigest().encode() != digest:
-        raise BrokenPosition(f"{path.name} is damaged")
+    computed = hashlib.sha256(body).hexdigest()
+    if computed.encode() != digest:
+        said = digest[:64].decode("ascii", "replace")
+        raise Damaged(Damage(file=path.name, expected=f"sha256 {said}", found=f"sha256 {computed}"))
     try:
         return Saved.model_validate_json(body)
     except ValueError as error:
-        raise BrokenPosition(f"{path.name} has another format") from error
+        raise Damaged(Damage(file=path.name, expected=f"format {FORMAT}", found="another format")) from error

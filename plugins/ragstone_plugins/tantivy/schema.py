@@ -17,7 +17,7 @@ def schema() -> tantivy.Schema:
     """Nothing is stored: a hit is its key."""
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field(KEY, fast=True)
-    builder.add_unsigned_field(DOCUMENT, indexed=True)
+    builder.add_unsigned_field(DOCUMENT, fast=True, indexed=True)
     builder.add_unsigned_field(GROUP, fast=True, indexed=True)
     for field in (ENGLISH, PLAIN):
         builder.add_text_field(field, tokenizer_name=field, index_option="freq")

@@ -1,5 +1,7 @@
 """Searching: BM25 over what the visibility allows, exactly."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +10,10 @@ import tantivy
 from numpy.typing import NDArray
 
 from ragstone_plugins.tantivy.analysis import Analysis, Term
-from ragstone_plugins.tantivy.schema import GROUP, KEY
-from ragstone_server.spi.positions import PassageKey, Position
+from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, KEY
+from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.spi.rows import RowGroups
-from ragstone_server.spi.views import Hit, Hits, LexicalQuery
+from ragstone_server.spi.views import DocumentChange, Hit, Hits, LexicalQuery
 
 _MOST_TERMS = 64
 _MOST_GROUPS = 4096
@@ -26,6 +28,8 @@ class Snapshot:
     schema: tantivy.Schema
     groups: RowGroups
     position: Position
+    lost: DocumentKey | None
+    """Passages of documents with greater keys may be missing: a damaged file had them."""
 
 
 def search(snapshot: Snapshot, analysis: Analysis, request: LexicalQuery) -> Hits:
@@ -51,6 +55,20 @@ def search(snapshot: Snapshot, analysis: Analysis, request: LexicalQuery) -> Hit
         if len(hits) >= request.limit or len(found) < fetch or fetch == rows:
             return Hits(hits=tuple(hits[: request.limit]), position=snapshot.position)
         fetch = min(rows, fetch * 4)
+
+
+def incomplete(snapshot: Snapshot, changes: Sequence[DocumentChange]) -> tuple[DocumentChange, ...]:
+    """Those of the documents of which the index has not as many passages as they have."""
+    wanted = {int(change.document): len(change.passages) for change in changes if change.passages}
+    rows = snapshot.searcher.num_docs
+    if not wanted or not rows:
+        return tuple(changes)
+    query = tantivy.Query.term_set_query(snapshot.schema, DOCUMENT, list(wanted))
+    # One more than are wanted: where a document has too many, others may look incomplete, and are written again.
+    found = snapshot.searcher.search(query, min(rows, sum(wanted.values()) + 1), count=False).hits
+    documents = snapshot.searcher.fast_field_values(DOCUMENT, [address for _, address in found])
+    present = Counter(int(document) for document in documents if document is not None)
+    return tuple(change for change in changes if present[int(change.document)] != len(change.passages))
 
 
 def _allowed(

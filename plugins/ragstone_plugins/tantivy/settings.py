@@ -20,3 +20,7 @@ class TantivySettings(Settings):
         le=3600,
         description="Seconds after which the position is written; a restart applies at most these changes again.",
     )
+    background_share: float = Field(default=0.25, gt=0, le=1, description="Most of one core that checking files takes.")
+    check_every_s: float = Field(
+        default=86_400.0, gt=0, description="Seconds after which all files are read again to find damaged ones."
+    )

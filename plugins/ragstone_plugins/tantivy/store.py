@@ -1,22 +1,25 @@
 """The files of a view, and the writer. Methods run in a thread of the bulk lane, one at a time."""
 
 import logging
+import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import tantivy
 
 from ragstone_plugins.tantivy.analysis import VERSION, Analysis, field_of, normalised
-from ragstone_plugins.tantivy.checking import BrokenIndex, check_files
-from ragstone_plugins.tantivy.groups_file import BrokenGroups, GroupsFile
-from ragstone_plugins.tantivy.position_file import FORMAT, BrokenPosition, Saved, read_position, write_position
+from ragstone_plugins.tantivy.checking import Broken, check_files, drop_segments, files_of, live_segments
+from ragstone_plugins.tantivy.groups_file import GroupsFile
+from ragstone_plugins.tantivy.position_file import FORMAT, Saved, read_position, write_position
 from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, documents_of, open_index, schema
 from ragstone_plugins.tantivy.searching import Snapshot
 from ragstone_server.spi.durable_files import full_disk_reported, sync_directory
 from ragstone_server.spi.errors import StorageFull
 from ragstone_server.spi.failpoints import FailPoint, reach
-from ragstone_server.spi.positions import NO_POSITION, Position
+from ragstone_server.spi.pacing import Steps, at_once
+from ragstone_server.spi.positions import NO_POSITION, DocumentKey, Position
+from ragstone_server.spi.quarantine import Damage, Damaged, damage_of, put_aside
 from ragstone_server.spi.rows import RowGroups
 from ragstone_server.spi.views import ChangeBatch, ViewSpec
 
@@ -24,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 FINGERPRINT = f"tantivy-bm25-english-{FORMAT}.{VERSION}"
 _FEW_GROUPS = 1024
+_CHECKED_BYTES = 256_000_000
+"""Content that is read at opening, the smallest files first: a fraction of a second. The rest is read in the background."""
+_EVERYTHING = DocumentKey(0)
+"""Less than every key of a document."""
 _FULL = ("os error 28", "os error 122", "code: 28,", "code: 122,")
 
 
@@ -39,6 +46,13 @@ class Store:
         self._schema = schema()
         self._writer: tantivy.IndexWriter | None = None
         self._used_groups = 0
+        self.checked = True
+        """Whether every byte was read since it was opened."""
+        self.damage = ""
+        """What was found damaged last."""
+        self._written = False
+        self.saved_lost: DocumentKey | None = None
+        """As the position's file has it."""
 
     @property
     def writing(self) -> bool:
@@ -46,28 +60,75 @@ class Store:
         return self._writer is not None
 
     def open(self) -> Snapshot:
-        """What is on disk, ahead of the position perhaps; empty at 0 where anything about it is doubtful."""
+        """What is on disk, ahead of the position perhaps, without what is damaged; empty at 0 where the position is doubtful."""
         directory = self._spec.directory
-        directory.mkdir(parents=True, exist_ok=True)
-        sync_directory(directory.parent)
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            sync_directory(directory.parent)
         try:
             saved = read_position(self._position_path)
-            if saved is None:
-                return self._emptied()
-            if not saved.belongs_to(self._spec, FINGERPRINT):
-                raise BrokenPosition("the files are of another epoch, generation or analyzer")
-            return self._opened(saved)
-        except (BrokenPosition, BrokenGroups, BrokenIndex, OSError, ValueError, RuntimeError) as error:
-            logger.warning("lexical view in %s begins empty: %s", directory, error)
+        except (Damaged, OSError) as error:
+            self._report(damage_of(error, self._position_path.name, "a whole file"))
+            reach(FailPoint.VIEW_BEFORE_QUARANTINE)
+            put_aside(directory, [self._position_path], damage_of(error, self._position_path.name, "a whole file"))
             return self._emptied()
+        if saved is None:
+            return self._emptied()
+        if not saved.belongs_to(self._spec, FINGERPRINT):
+            logger.warning("lexical view in %s begins empty: its files are of another epoch or generation", directory)
+            return self._emptied()
+        position, lost = Position(saved.position), None if saved.lost is None else DocumentKey(saved.lost)
+        self.saved_lost, self._written = lost, True
+        self._groups_file = GroupsFile(directory / "groups")
+        try:
+            checked = at_once(check_files(self._files, _CHECKED_BYTES))
+            self._groups = self._groups_file.load(saved.groups)
+            self._used_groups = len(self._groups)
+            self.checked = checked.whole
+            return self._without(position, lost, checked.broken)
+        except (Damaged, OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+            return self._lost_whole(position, damage_of(error, self._files.name, "a whole file"))
 
-    def _opened(self, saved: Saved) -> Snapshot:
-        check_files(self._files)
-        self._groups_file = GroupsFile(self._spec.directory / "groups")
-        self._groups = self._groups_file.load(saved.groups)
-        self._used_groups = len(self._groups)
+    def give_up(self, snapshot: Snapshot, broken: Sequence[Broken] | Damage) -> Snapshot:
+        """Go on without damaged segments that are live still, or without any where the index itself is damaged."""
+        self._drop_writer()
+        if isinstance(broken, Damage):
+            return self._lost_whole(snapshot.position, broken)
+        try:
+            live = {path for segment in live_segments(self._files) for path in files_of(self._files, segment)}
+            live_still = [each for each in broken if live.issuperset(each.files)]
+            return self._without(snapshot.position, snapshot.lost, live_still)
+        except (Damaged, OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+            return self._lost_whole(snapshot.position, damage_of(error, self._files.name, "a whole file"))
+
+    def _without(self, position: Position, lost: DocumentKey | None, broken: Sequence[Broken]) -> Snapshot:
+        """That something is lost is on disk before anything is taken away."""
+        for each in broken:
+            self._report(each.damage)
+        if broken:
+            reach(FailPoint.VIEW_BEFORE_QUARANTINE)
+            sync_directory(self._files)
+            self._write_position(position, _EVERYTHING)
+            drop_segments(self._files, {each.segment_id for each in broken})
+            for each in broken:
+                put_aside(self._spec.directory, each.files, each.damage)
         self._index = open_index(self._files, self._analysis)
-        return self._snapshot(Position(saved.position))
+        return self._snapshot(position, _EVERYTHING if broken else lost)
+
+    def _lost_whole(self, position: Position, damage: Damage) -> Snapshot:
+        self._report(damage)
+        reach(FailPoint.VIEW_BEFORE_QUARANTINE)
+        self._position_path.unlink(missing_ok=True)
+        sync_directory(self._spec.directory)
+        put_aside(self._spec.directory, [self._files, self._spec.directory / "groups"], damage)
+        self._emptied()
+        with self._full_disk_reported():
+            self._write_position(position, _EVERYTHING)
+        return self._snapshot(position, _EVERYTHING)
+
+    def _report(self, damage: Damage) -> None:
+        self.damage = str(damage)
+        logger.error("a file of the lexical view in %s is damaged: %s", self._spec.directory, damage)
 
     def _emptied(self) -> Snapshot:
         self._position_path.unlink(missing_ok=True)
@@ -78,16 +139,48 @@ class Store:
         self._groups_file = GroupsFile(self._spec.directory / "groups")
         self._groups = RowGroups()
         self._used_groups = 0
+        self.checked = True
+        self.saved_lost, self._written = None, False
         with self._full_disk_reported():
             self._index = open_index(self._files, self._analysis)
-        return self._snapshot(NO_POSITION)
+        return self._snapshot(NO_POSITION, None)
 
-    def _snapshot(self, position: Position) -> Snapshot:
+    def checking(self) -> Steps[tuple[Broken, ...] | Damage]:
+        """Read all that is live; what is damaged of it. The files beside the index are written anew where they are damaged."""
+        try:
+            checked = yield from check_files(self._files, math.inf)
+        except (Damaged, OSError) as error:
+            return damage_of(error, self._files.name, "a whole file")
+        self.checked = True
+        return checked.broken
+
+    def check_own_files(self, snapshot: Snapshot) -> None:
+        """Write the files of groups and position anew where they are damaged."""
+        try:
+            self._groups_file.check()
+        except (Damaged, OSError, ValueError) as error:
+            damage = damage_of(error, "groups", "a whole file")
+            self._report(damage)
+            put_aside(self._spec.directory, [self._spec.directory / "groups"], damage)
+            self._groups_file.rewrite(self._groups)
+        try:
+            saved = read_position(self._position_path)
+            if (saved and saved.belongs_to(self._spec, FINGERPRINT)) or not self._written:
+                return
+            found = "another view's" if saved else "no file"
+            damage = Damage(file=self._position_path.name, expected="this view's", found=found)
+        except (Damaged, OSError) as error:
+            damage = damage_of(error, self._position_path.name, "a whole file")
+        self._report(damage)
+        put_aside(self._spec.directory, [self._position_path], damage)
+        self.save(snapshot)
+
+    def _snapshot(self, position: Position, lost: DocumentKey | None) -> Snapshot:
         searcher = self._index.searcher()
-        return Snapshot(searcher=searcher, schema=self._schema, groups=self._groups, position=position)
+        return Snapshot(searcher=searcher, schema=self._schema, groups=self._groups, position=position, lost=lost)
 
-    def apply(self, batch: ChangeBatch) -> Snapshot:
-        """Commit a batch, all of it or nothing."""
+    def apply(self, batch: ChangeBatch, lost: DocumentKey | None) -> Snapshot:
+        """Commit a batch, all of it or nothing. `lost` is what is lost after it."""
         with self._rolled_back(), self._full_disk_reported():
             writer = self._writer = self._writer or self._index.writer(self._heap, 1)
             # By query: `delete_documents_by_term` of tantivy 0.27 silently finds nothing in an unsigned field.
@@ -104,7 +197,7 @@ class Store:
             writer.commit()
             reach(FailPoint.LEXICAL_AFTER_COMMIT)
         self._index.reload()
-        return self._snapshot(batch.position)
+        return self._snapshot(batch.position, lost)
 
     @contextmanager
     def _rolled_back(self) -> Iterator[None]:
@@ -128,7 +221,7 @@ class Store:
         with self._full_disk_reported():
             # Tantivy syncs its files, but not the directory after the rename that is its commit.
             sync_directory(self._files)
-            self._write_position(snapshot.position)
+            self._write_position(snapshot.position, snapshot.lost)
             reach(FailPoint.LEXICAL_AFTER_POSITION)
             if len(self._groups) <= 2 * self._used_groups + _FEW_GROUPS:
                 return snapshot
@@ -138,9 +231,9 @@ class Store:
             groups = self._groups.retained(used)
             self._groups_file.rewrite(groups)
             self._groups, self._used_groups = groups, len(groups)
-            return self._snapshot(snapshot.position)
+            return self._snapshot(snapshot.position, snapshot.lost)
 
-    def _write_position(self, position: Position) -> None:
+    def _write_position(self, position: Position, lost: DocumentKey | None) -> None:
         saved = Saved(
             fingerprint=FINGERPRINT,
             collection=self._spec.collection,
@@ -148,22 +241,24 @@ class Store:
             generation=self._spec.generation,
             position=position,
             groups=self._groups_file.saved,
+            lost=lost,
         )
         write_position(self._position_path, saved)
+        self.saved_lost, self._written = lost, True
 
     def clear(self) -> Snapshot:
         """Remove everything, the position first."""
         self._drop_writer()
         return self._emptied()
 
-    def close_writer(self, position: Position) -> Snapshot:
+    def close_writer(self, snapshot: Snapshot) -> Snapshot:
         """Let the merges end and the threads of the writer go."""
         writer, self._writer = self._writer, None
         if writer is not None:
             with self._full_disk_reported():
                 writer.wait_merging_threads()
         self._index.reload()
-        return self._snapshot(position)
+        return self._snapshot(snapshot.position, snapshot.lost)
 
     @contextmanager
     def _full_disk_reported(self) -> Iterator[None]:

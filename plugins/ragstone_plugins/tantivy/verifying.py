@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import tantivy
 
-from ragstone_plugins.tantivy.checking import BrokenIndex, check_files
+from ragstone_plugins.tantivy.checking import check_files
 from ragstone_plugins.tantivy.schema import KEY
 from ragstone_plugins.tantivy.searching import Snapshot
+from ragstone_server.spi.pacing import at_once
+from ragstone_server.spi.quarantine import Damage, Damaged
 from ragstone_server.spi.views import Inventory
 
 
@@ -20,10 +22,9 @@ def inventory(snapshot: Snapshot) -> Inventory:
     return Inventory(position=snapshot.position, passages=np.array(keys, dtype=np.int64), vectors=None)
 
 
-def damaged(directory: Path) -> tuple[str, ...]:
-    """The first file that is missing or damaged."""
+def damaged(directory: Path) -> tuple[Damage, ...]:
+    """What is wrong with the files of the live segments."""
     try:
-        check_files(directory, math.inf)
-    except BrokenIndex as error:
-        return (str(error),)
-    return ()
+        return tuple(broken.damage for broken in at_once(check_files(directory, math.inf)).broken)
+    except Damaged as error:
+        return (error.damage,)

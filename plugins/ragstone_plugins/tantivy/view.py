@@ -2,18 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ragstone_plugins.tantivy.analysis import Analysis
-from ragstone_plugins.tantivy.searching import Snapshot, search
+from ragstone_plugins.tantivy.checking import Broken
+from ragstone_plugins.tantivy.searching import Snapshot, incomplete, search
 from ragstone_plugins.tantivy.settings import TantivySettings
 from ragstone_plugins.tantivy.store import Store
 from ragstone_plugins.tantivy.verifying import damaged, inventory
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.host import Host
-from ragstone_server.spi.positions import NO_POSITION, Position
+from ragstone_server.spi.pacing import Pace
+from ragstone_server.spi.positions import NO_POSITION, DocumentKey, Position
+from ragstone_server.spi.quarantine import Damage
 from ragstone_server.spi.views import ChangeBatch, Hits, Inventory, LexicalQuery
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,8 @@ class TantivyView:
         self._store = store
         self._snapshot = snapshot
         self._durable = snapshot.position
+        self._harm = asyncio.Event()
+        self._pace = Pace(host.bulk, host.clock, settings.background_share)
         self._changing = asyncio.Lock()
         self._critical = CriticalWork()
         self._changed = asyncio.Event()
@@ -48,6 +53,21 @@ class TantivyView:
     def durable(self) -> Position:
         """What the position file says."""
         return self._durable
+
+    @property
+    def lost(self) -> DocumentKey | None:
+        """Documents after the last one that was given again since a segment was damaged."""
+        return self._snapshot.lost
+
+    @property
+    def damage(self) -> str:
+        """What was found last."""
+        return self._store.damage
+
+    async def harmed(self) -> None:
+        """Wait for a segment that is given up."""
+        await self._harm.wait()
+        self._harm.clear()
 
     async def search(self, request: LexicalQuery, /) -> Hits:
         """BM25 as Tantivy has it (k1 = 1.2, b = 0.75), over what is allowed."""
@@ -64,7 +84,7 @@ class TantivyView:
     async def check(self) -> tuple[str, ...]:
         """Read every file of the live segments; nothing is committed meanwhile."""
         async with self._changing:
-            return await self._host.bulk.run(damaged, self._store.files)
+            return tuple(map(str, await self._host.bulk.run(damaged, self._store.files)))
 
     async def apply(self, batch: ChangeBatch, /) -> None:
         """Commit the batch and reload."""
@@ -73,11 +93,57 @@ class TantivyView:
     async def _apply(self, batch: ChangeBatch) -> None:
         async with self._changing:
             if batch.changes:
-                self._snapshot = await self._host.bulk.run(self._store.apply, batch)
+                self._snapshot = await self._host.bulk.run(self._store.apply, batch, self._snapshot.lost)
                 self._last_change = self._host.clock.monotonic()
             else:
                 self._snapshot = replace(self._snapshot, position=batch.position)
             self._changed.set()
+
+    async def repair(self, batch: ChangeBatch, after: DocumentKey, upto: DocumentKey | None, /) -> None:
+        """Commit those of the documents that are not there, or not all of them."""
+        await self._critical.run(self._repair(batch, after, upto))
+
+    async def _repair(self, batch: ChangeBatch, after: DocumentKey, upto: DocumentKey | None) -> None:
+        async with self._changing:
+            snapshot = self._snapshot
+            lost = upto if snapshot.lost is not None and after <= snapshot.lost else snapshot.lost
+            changes = await self._host.bulk.run(incomplete, snapshot, batch.changes)
+            if changes:
+                missing = ChangeBatch(changes=changes, position=snapshot.position)
+                self._snapshot = await self._host.bulk.run(self._store.apply, missing, lost)
+                self._last_change = self._host.clock.monotonic()
+            else:
+                self._snapshot = replace(snapshot, lost=lost)
+            self._changed.set()
+
+    async def check_forever(self) -> None:
+        """Read what opening did not, then everything now and then, until cancelled."""
+        everything = False
+        while True:
+            try:
+                if everything or not self._store.checked:
+                    await self._check()
+            except Exception as error:  # noqa: BLE001  whatever it is, the files are checked later
+                logger.warning("checking the files of a lexical view failed: %s", error)
+            everything = True
+            await asyncio.sleep(self._settings.check_every_s)
+
+    async def _check(self) -> None:
+        found = await self._pace.run(self._store.checking())
+        if found:
+            await self._critical.run(self._give_up(found))
+        await self._critical.run(self._check_own_files())
+
+    async def _give_up(self, found: Sequence[Broken] | Damage) -> None:
+        async with self._changing:
+            self._snapshot = await self._host.bulk.run(self._store.give_up, self._snapshot, found)
+            if self._store.saved_lost is not None:
+                self._durable = self._snapshot.position  # What was written to say so is of this position.
+        self._harm.set()
+
+    async def _check_own_files(self) -> None:
+        async with self._changing:
+            await self._host.bulk.run(self._store.check_own_files, self._snapshot)
 
     async def flush(self) -> None:
         """Write the position."""
@@ -85,7 +151,7 @@ class TantivyView:
 
     async def _flush(self) -> None:
         async with self._changing:
-            if self._durable != self._snapshot.position:
+            if self._durable != self._snapshot.position or self._store.saved_lost != self._snapshot.lost:
                 self._snapshot = await self._host.bulk.run(self._store.save, self._snapshot)
                 self._durable = self._snapshot.position
 
@@ -126,7 +192,7 @@ class TantivyView:
 
     async def _close_writer(self) -> None:
         async with self._changing:
-            self._snapshot = await self._host.bulk.run(self._store.close_writer, self._snapshot.position)
+            self._snapshot = await self._host.bulk.run(self._store.close_writer, self._snapshot)
 
     async def close(self) -> None:
         """Wait for what is under way, save the position, let the writer go."""

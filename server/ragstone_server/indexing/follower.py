@@ -44,7 +44,6 @@ class Follower:
         self.name = name
         self._noted_as = noted_as(name, instance)
         self._clock = clock
-        self._noted_at = 0.0
         self.failure: str | None = None
         """Why it does not follow at present."""
         self._view = view
@@ -53,8 +52,10 @@ class Follower:
         self._settings = settings
         self._texts = texts
         self._vectors = vectors
-        self._noted = Position(-1)
         self._had = had
+        # One that is known to be as far needs no note to begin with; a question to a cold collection would wait for the disk.
+        self._noted = had if had and had == view.durable else Position(-1)
+        self._noted_at = clock.monotonic() if self._noted == had else 0.0
         self._resetting = False
         self._wanted = False
         self._nudged = asyncio.Event()
@@ -74,7 +75,14 @@ class Follower:
     @property
     def rebuilding(self) -> bool:
         """Whether what was searchable once is not searchable at present."""
-        return self._resetting or self._view.position < self._had
+        return self._resetting or self._view.lost is not None or self._view.position < self._had
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the view, for operators; empty: nothing."""
+        if self.failure:
+            return self.failure
+        return f"is being rebuilt from the catalog: {self._view.damage or 'it was lost'}" if self.rebuilding else ""
 
     def nudge(self) -> None:
         """Say that the log has grown."""
@@ -102,11 +110,13 @@ class Follower:
     async def running(self) -> AsyncIterator["Follower"]:
         """Follow until the context is left; an application that was begun is completed."""
         task = asyncio.create_task(self._run(), name=f"follower-{self.name}-{self._collection}")
+        minding = asyncio.create_task(self._mind_harm(), name=f"harm-{self.name}-{self._collection}")
         try:
             yield self
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            minding.cancel()
+            await asyncio.gather(task, minding, return_exceptions=True)
             # Nobody follows any more; who still waits would wait forever.
             self.failure = CLOSED
             await self._announce()
@@ -138,6 +148,13 @@ class Follower:
                 continue
             await self._rest()
 
+    async def _mind_harm(self) -> None:
+        """Have what a damaged file took repaired at once."""
+        while True:
+            await self._view.harmed()
+            self._urgent.set()
+            self._nudged.set()
+
     async def _rest(self) -> None:
         """Wait for a nudge, then let more changes gather, unless someone waits for them."""
         await _wait(self._nudged, self._settings.heartbeat_seconds)
@@ -160,13 +177,27 @@ class Follower:
             except LogTrimmed:
                 await self._rebuild()
                 continue
-            if batch.position == self._view.position:
+            if batch.position != self._view.position:
+                await self._view.apply(batch)
+                await self._announce()
+            elif self._view.lost is None:
                 break
-            await self._view.apply(batch)
-            await self._announce()
+            await self._repair()
         stale = self._clock.monotonic() - self._noted_at >= self._settings.heartbeat_seconds
         if self._view.durable != self._noted or stale:
             await self._note_durable()
+
+    async def _repair(self) -> None:
+        """Give the view some of what it lost, between two looks at the log; the embedder is not asked for anything."""
+        after = self._view.lost
+        if after is None:
+            return
+        batch, upto = await self._store.snapshot(
+            self._collection, after, self._settings.batch_documents, texts=self._texts, vectors=self._vectors
+        )
+        await self._view.repair(batch, after, upto)
+        if self._view.lost is None:
+            logger.warning("view %s of collection %d has again what it had lost", self.name, self._collection)
 
     async def _rebuild(self) -> None:
         """Fill the view from the catalog's present state; the embedder is not asked for anything."""

@@ -142,11 +142,11 @@ class Indexes:
         }
 
     def failures(self) -> dict[CollectionKey, dict[str, str]]:
-        """Views that cannot follow, with what is wrong."""
+        """Views that cannot follow or have to be rebuilt, with what is wrong."""
         return {
-            key: {name: f.failure for name, f in opened.index.followers.items() if f.failure}
+            key: troubles
             for key, opened in self._open.items()
-            if any(f.failure for f in opened.index.followers.values())
+            if (troubles := {name: f.trouble for name, f in opened.index.followers.items() if f.trouble})
         }
 
     def _moved(self, head: CollectionHead) -> None:

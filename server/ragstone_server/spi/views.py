@@ -99,8 +99,9 @@ class LexicalQuery:
 class View(Protocol):
     """What a vector and a lexical view have in common. One task at a time applies; searches run beside it.
 
-    Applying is idempotent: after a crash the log is applied again from `durable`. A view whose files are missing, damaged,
-    of another epoch or another generation opens empty at position 0 and is filled again.
+    Applying is idempotent: after a crash the log is applied again from `durable`. A view that is missing, of another epoch or
+    another generation opens empty at position 0 and is filled again. Of a view with a damaged file the rest goes on answering:
+    `lost` says whose passages have to be given again; where even that cannot be told, it opens empty at position 0.
     """
 
     @property
@@ -122,7 +123,31 @@ class View(Protocol):
         ...
 
     async def reset(self) -> None:
-        """Forget everything, on disk too; position and durable are 0 after it."""
+        """Forget everything, on disk too; position and durable are 0 after it, and nothing is lost."""
+        ...
+
+    @property
+    def lost(self) -> DocumentKey | None:
+        """None: nothing. Otherwise passages of documents with keys greater than this one went with a damaged file.
+
+        `position` and `durable` are true of all other documents. What is lost is known across restarts.
+        """
+        ...
+
+    @property
+    def damage(self) -> str:
+        """What was found damaged last: where, what was expected, what was found; for operators. Empty: nothing."""
+        ...
+
+    async def harmed(self) -> None:
+        """Return when something has been lost since the last call; for one waiting task."""
+        ...
+
+    async def repair(self, batch: ChangeBatch, after: DocumentKey, upto: DocumentKey | None, /) -> None:
+        """Give again what was lost of the documents with keys above `after` and up to `upto` (None: all above).
+
+        `batch` has the present state of all of these; those that are not in it are gone. The position stays. Raises `StorageFull`.
+        """
         ...
 
     async def count(self) -> int:

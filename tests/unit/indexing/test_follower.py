@@ -259,3 +259,29 @@ async def test_who_waits_is_let_go_when_the_follower_ends(bench: Bench) -> None:
     await within(waiting)
     await within(asyncio.create_task(follower.wait_for(Position(1))))
     assert (follower.position, follower.failure) == (0, "closed")
+
+
+async def test_what_a_damaged_file_took_is_given_again_between_looks_at_the_log(bench: Bench) -> None:
+    follower = await bench.follow(SLOW)
+    await follower.wait_for(await bench.put(*"abcdefgh"))
+    held, going = asyncio.Event(), asyncio.Event()
+    repair = bench.view.repair
+
+    async def holding(*arguments: Any) -> None:
+        held.set()
+        await going.wait()
+        await repair(*arguments)
+
+    bench.view.repair = holding  # type: ignore[method-assign]
+    bench.view.lose(2, "x.segment: expected whole, found broken")
+    await within(asyncio.create_task(held.wait()))  # type: ignore[arg-type]
+    assert follower.rebuilding
+    assert "x.segment" in follower.trouble
+    assert await bench.view.count() == 2
+    head = await bench.put("new")
+    going.set()
+    async with asyncio.timeout(5):
+        while follower.rebuilding:
+            await asyncio.sleep(0.005)
+    await follower.wait_for(head)
+    assert (follower.trouble, await bench.view.count(), bench.view.resets) == ("", 9, 0)

@@ -1,7 +1,7 @@
 """What the suites of views stand on: how a view is opened, copied as by a crash, and asked for everything."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,8 +9,10 @@ from typing import Any, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
-from ragstone_server.spi.positions import CollectionKey
+from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.views import (
+    ChangeBatch,
+    DocumentChange,
     Hits,
     View,
     ViewSpec,
@@ -70,6 +72,29 @@ def copied(directory: Path, to: Path) -> Path:
             return to
         shutil.rmtree(to)
     raise AssertionError("the view's files never come to rest")
+
+
+def spoil(path: Path, damage: str) -> None:
+    """Damage a file: `truncated`, `emptied`, `flipped` (one bit in its middle), `removed`, or `foreign`, another one's content."""
+    content = path.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes(byte ^ 1 for byte in content[middle : middle + 1]) + content[middle + 1 :]
+    spoilt = {"truncated": content[:middle], "flipped": flipped, "foreign": b"x" * len(content)}.get(damage, b"")
+    if damage in ("removed", "foreign"):
+        path.unlink()  # Who has it open keeps what it has.
+    if damage != "removed":
+        path.write_bytes(spoilt)
+
+
+async def filled_again(view: View, documents: Sequence[DocumentChange]) -> None:
+    """Do what a follower does over a catalog with these documents, at position 3, until nothing is missing."""
+    ordered = sorted(documents, key=lambda change: change.document)
+    if view.position < 3:
+        await view.apply(ChangeBatch(changes=tuple(ordered), position=Position(3)))
+    while (after := view.lost) is not None:
+        page = [change for change in ordered if change.document > after][:2]
+        upto = page[-1].document if page and page[-1] is not ordered[-1] else None
+        await view.repair(ChangeBatch(changes=tuple(page), position=Position(3)), after, upto)
 
 
 class ViewBase:

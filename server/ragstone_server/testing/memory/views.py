@@ -1,5 +1,6 @@
 """Views in memory, exact and simple: what the others are compared with. `flush` writes one file, as JSON."""
 
+import asyncio
 import hashlib
 import json
 import math
@@ -45,6 +46,26 @@ class _MemoryView:
         self._spec = spec
         self._documents: dict[DocumentKey, DocumentChange] = {}
         self.position = self.durable = NO_POSITION
+        self.lost: DocumentKey | None = None
+        self.damage = ""
+        self._harmed = asyncio.Event()
+
+    async def harmed(self) -> None:
+        """Wait for `lose`."""
+        await self._harmed.wait()
+        self._harmed.clear()
+
+    def lose(self, after: int, damage: str = "a test took it") -> None:
+        """Lose the documents with greater keys, as by a damaged file."""
+        self._documents = {key: change for key, change in self._documents.items() if key <= after}
+        self.lost, self.damage = DocumentKey(after), damage
+        self._harmed.set()
+
+    async def repair(self, batch: ChangeBatch, after: DocumentKey, upto: DocumentKey | None, /) -> None:
+        """Put the documents back."""
+        self._documents |= {change.document: change for change in batch.changes if change.passages}
+        if self.lost is not None and after <= self.lost:
+            self.lost = upto
 
     async def apply(self, batch: ChangeBatch, /) -> None:
         """Replace the documents of the batch."""
@@ -65,6 +86,7 @@ class _MemoryView:
     async def reset(self) -> None:
         """Forget everything."""
         self._documents.clear()
+        self.lost = None
         self.position = self.durable = NO_POSITION
         self._path.unlink(missing_ok=True)
 
