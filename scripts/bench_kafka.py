@@ -36,15 +36,17 @@ def main() -> int:
 
 
 def pieces(texts: Iterable[str]) -> list[str]:
-    """Paragraphs, joined until they are long enough; each once."""
+    """From each paragraph on, so many that it is long enough; each once."""
     found: dict[str, None] = {}
     for text in texts:
-        piece = ""
-        for paragraph in text.split("\n\n"):
-            piece = f"{piece}\n\n{paragraph.strip()}".strip()
-            if len(piece) >= PIECE:
-                found[piece[: 2 * PIECE]] = None
-                piece = ""
+        paragraphs = [each for each in map(str.strip, text.split("\n\n")) if each]
+        for first in range(len(paragraphs)):
+            piece = ""
+            for paragraph in paragraphs[first:]:
+                piece = f"{piece}\n\n{paragraph}".strip()
+                if len(piece) >= PIECE:
+                    found[piece[: 2 * PIECE]] = None
+                    break
     return list(found)
 
 

@@ -1,8 +1,9 @@
 """Statements over the pool: reads of one round trip, and transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 import psycopg
 from psycopg import AsyncCursor, errors
@@ -25,6 +26,11 @@ _BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _TRANSACTION_TIMEOUT_SINCE = 170000
 RESERVED = 4
 """One in so many connections is kept for reads: transactions that wait for each other do not hold up questions."""
+
+_AFTER_LOSS_S = (0.01, 0.1)
+"""Before asking again, and before the last time."""
+
+ResultT = TypeVar("ResultT")
 
 
 class _Lost(psycopg.OperationalError):
@@ -127,12 +133,9 @@ class Database:
         self._places = asyncio.Semaphore(config.max_connections - max(1, config.max_connections // RESERVED))
 
     async def read(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
-        """All rows of one statement that changes nothing, in one round trip: tried once more where the connection was lost."""
+        """All rows of one statement that changes nothing, in one round trip: tried again where the connection was lost."""
         with told():
-            try:
-                return await self._read(statement, parameters)
-            except _Lost:
-                return await self._read(statement, parameters)
+            return await _persistently(lambda: self._read(statement, parameters))
 
     async def write(self, statement: str, parameters: Parameters = ()) -> list[DictRow]:
         """All rows of one statement, committed when it returns."""
@@ -181,10 +184,7 @@ class Database:
 
     async def _new(self, begin: str) -> Transaction:
         """It has done nothing yet: where the connection was lost it is begun on another."""
-        try:
-            return await self._try_to_begin(begin)
-        except _Lost:
-            return await self._try_to_begin(begin)
+        return await _persistently(lambda: self._try_to_begin(begin))
 
     async def _try_to_begin(self, begin: str) -> Transaction:
         transaction = Transaction(await self._pool.take(), self._timeout_s)
@@ -207,6 +207,16 @@ class Database:
             raise
         finally:
             await self._pool.give(connection)
+
+
+async def _persistently(ask: Callable[[], Awaitable[ResultT]]) -> ResultT:
+    """Ask again on another connection where one was lost. Those of a pool go together, and not all of them say so at once."""
+    for pause in _AFTER_LOSS_S:
+        try:
+            return await ask()
+        except _Lost:
+            await asyncio.sleep(pause)
+    return await ask()
 
 
 async def _rows(cursor: AsyncCursor[DictRow]) -> list[DictRow]:

@@ -30,36 +30,39 @@ _DOCUMENTS = """
         mime_type = excluded.mime_type, language = excluded.language, attributes = excluded.attributes,
         position = excluded.position, updated = excluded.updated
 """
-_KEEP = """
+# One by one by the index. Of a plain join the planner thinks, as long as its statistics are old, that few documents are in the
+# collection, and reads them all.
+_OF_ITS_DOCUMENT = """
+    CROSS JOIN LATERAL (SELECT key, collection FROM document WHERE collection = %(collection)s AND id = w.id LIMIT 1) d
+"""
+_KEEP = f"""
     UPDATE content c SET version = w.version, title = w.title
-    FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[]) AS w (id, version, title), document d
-    WHERE d.collection = %(collection)s AND d.id = w.id AND c.document = d.key AND c.superseded IS NULL
-"""
-_SUPERSEDE = """
+    FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[]) AS w (id, version, title) {_OF_ITS_DOCUMENT}
+    WHERE c.document = d.key AND c.superseded IS NULL
+"""  # noqa: S608 - a constant
+_SUPERSEDE = f"""
     UPDATE content c SET superseded = w.position
-    FROM unnest(%(ids)s::text[], %(positions)s::bigint[]) AS w (id, position), document d
-    WHERE d.collection = %(collection)s AND d.id = w.id AND c.document = d.key AND c.superseded IS NULL
-"""
-_CONTENTS = """
+    FROM unnest(%(ids)s::text[], %(positions)s::bigint[]) AS w (id, position) {_OF_ITS_DOCUMENT}
+    WHERE c.document = d.key AND c.superseded IS NULL
+"""  # noqa: S608 - a constant
+_CONTENTS = f"""
     INSERT INTO content (collection, document, version, title, content_hash, size_bytes, text_bytes, passages)
     SELECT %(collection)s, d.key, w.version, w.title, w.content_hash, w.size_bytes, w.text_bytes, w.passages
     FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[], %(hashes)s::bytea[], %(sizes)s::bigint[],
             %(text_bytes)s::bigint[], %(passages)s::integer[])
-        AS w (id, version, title, content_hash, size_bytes, text_bytes, passages)
-        JOIN document d ON d.collection = %(collection)s AND d.id = w.id
-"""
-_OF_ITS_CONTENT = """
-    JOIN document d ON d.collection = %s AND d.id = w.id JOIN content c ON c.document = d.key AND c.superseded IS NULL
-"""
+        AS w (id, version, title, content_hash, size_bytes, text_bytes, passages) {_OF_ITS_DOCUMENT}
+"""  # noqa: S608 - a constant
+_OF_ITS_CONTENT = f"{_OF_ITS_DOCUMENT} JOIN content c ON c.document = d.key AND c.superseded IS NULL"
 _BLOCKS = f"""
     INSERT INTO block SELECT c.key, w.number, w.start, w.data
-    FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::bytea[]) AS w (id, number, start, data) {_OF_ITS_CONTENT}
+    FROM unnest(%(ids)s::text[], %(numbers)s::integer[], %(starts)s::bigint[], %(data)s::bytea[])
+        AS w (id, number, start, data) {_OF_ITS_CONTENT}
 """  # noqa: S608 - a constant
 _PASSAGES = f"""
     INSERT INTO passage (content, tenant, ordinal, id, start, stop, page, headings, text_hash, tokens)
     SELECT c.key, k.tenant, w.ordinal, w.passage, w.start, w.stop, w.page, w.headings, w.text_hash, w.tokens
-    FROM unnest(%s::text[], %s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::integer[], %s::text[],
-            %s::bytea[], %s::integer[])
+    FROM unnest(%(ids)s::text[], %(ordinals)s::integer[], %(passages)s::text[], %(starts)s::bigint[], %(stops)s::bigint[],
+            %(pages)s::integer[], %(headings)s::text[], %(hashes)s::bytea[], %(tokens)s::integer[])
         AS w (id, ordinal, passage, start, stop, page, headings, text_hash, tokens) {_OF_ITS_CONTENT}
         JOIN collection k ON k.key = c.collection
     ORDER BY w.id, w.ordinal
@@ -77,11 +80,10 @@ _VECTORS = """
         JOIN collection k ON k.key = %s JOIN space s ON s.tenant = k.tenant AND s.embedder = w.embedder
     ORDER BY s.key, w.text_hash ON CONFLICT DO NOTHING
 """
-_CHANGES = """
+_CHANGES = f"""
     INSERT INTO change SELECT %(collection)s, w.position, d.key, w.kind
-    FROM unnest(%(ids)s::text[], %(positions)s::bigint[], %(kinds)s::text[]) AS w (id, position, kind)
-        JOIN document d ON d.collection = %(collection)s AND d.id = w.id
-"""
+    FROM unnest(%(ids)s::text[], %(positions)s::bigint[], %(kinds)s::text[]) AS w (id, position, kind) {_OF_ITS_DOCUMENT}
+"""  # noqa: S608 - a constant
 _FENCES = """
     INSERT INTO fence SELECT %s, w.name_hash, w.version, w.created
     FROM unnest(%s::bytea[], %s::bigint[], %s::bigint[]) AS w (name_hash, version, created)
@@ -182,7 +184,7 @@ class Gathered:
         )
         blocks = ((put.document, *block) for put, content in new for block in cut(content.text.encode()))
         for rows in _portions(blocks):
-            yield _BLOCKS, (*_columns(rows, 4), self.collection)
+            yield _BLOCKS, self._named(rows, "ids", "numbers", "starts", "data")
         passages = (
             (
                 put.document,
@@ -199,10 +201,20 @@ class Gathered:
             for ordinal, passage in enumerate(content.passages)
         )
         for rows in _portions(passages):
-            yield _PASSAGES, (*_columns(rows, 9), self.collection)
+            yield (
+                _PASSAGES,
+                self._named(
+                    rows, "ids", "ordinals", "passages", "starts", "stops", "pages", "headings", "hashes", "tokens"
+                ),
+            )
         yield _SPACES, ([content.embedder for _, content in new], self.collection)
         for rows in _portions(_vectors([content for _, content in new])):
             yield _VECTORS, (*_columns(rows, 3), self.collection)
+
+    def _named(self, rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
+        """Each column of the rows under its name."""
+        columns = dict(zip(names, _columns(rows, len(names)), strict=True))
+        return {"collection": self.collection, **columns}
 
     def _hash(self, document: DocumentId) -> bytes:
         return name_hash(self.fence_key, self.collection, document)
