@@ -20,6 +20,7 @@ from statistics import median, quantiles
 from ragstone import Client
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_plugins.sqlite.store import open_store
+from ragstone_server.bench.process import Measured, ragstone, running
 from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionRecord,
@@ -35,7 +36,6 @@ from ragstone_server.spi.positions import PassageKey
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.visibility import Attributes
 from ragstone_server.testing.memory.host import MemoryHost
-from scripts.benchmarks.process import Measured, ragstone, running
 
 PASSAGES = 10
 AT_ONCE = 64
