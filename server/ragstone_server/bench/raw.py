@@ -19,7 +19,7 @@ from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 CANDIDATES: Final = 100
 PASSAGES: Final = 10
 """Whose texts are read at the end."""
-FACTOR: Final = 10
+FACTOR: Final = 4
 _BLOCK: Final = 8192
 _WORD: Final = re.compile(r"\w+")
 _STOP_WORDS: Final = frozenset(
@@ -73,9 +73,9 @@ def _cost(call: Callable[[Any], object], asked: Sequence[Any]) -> float:
 
 def _vectors(vectors: NDArray[np.float16]) -> Any:
     dimension = vectors.shape[1]
-    sketch = faiss.IndexRaBitQFastScan(dimension, faiss.METRIC_INNER_PRODUCT)
+    sketch = faiss.IndexPQFastScan(dimension, dimension // 4, 4, faiss.METRIC_INNER_PRODUCT)
     flat = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    sketch.train(vectors[:: max(1, len(vectors) // 20_000)].astype(np.float32))
+    sketch.train(vectors[:: max(1, len(vectors) // 4096)].astype(np.float32))
     for block in _blocks(vectors):
         sketch.add(block)
         flat.add(block)
