@@ -59,8 +59,11 @@ class KnownVectors:
 
     async def __call__(self, request: EmbedRequest, /) -> NDArray[np.float32]:
         """Their rows."""
-        rows = [self._rows[text.rpartition("\n")[2]] for text in request.texts]
-        return self._vectors[rows].astype(np.float32)
+        rows = [self._rows.get(text.rpartition("\n")[2]) for text in request.texts]
+        if None not in rows:
+            return self._vectors[rows].astype(np.float32)
+        # A text of very many tokens is cut, and its pieces are none of the corpus.
+        return await self._embedder(request)
 
 
 async def fill(
