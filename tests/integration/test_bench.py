@@ -33,6 +33,8 @@ def test_retrieval_is_measured_beside_its_floors(tmp_path: Path) -> None:
         (1, 0.1, 0.01, 0.001, 0.0001), 1
     )
     assert all(load["server_cpu_ms"] > 0 for load in (*measured["ragstone"], *measured["echo"]))
+    assert measured["beside"]["passages_per_s"] > 0
+    assert all(ms > 0 for costs in (measured["floor"], measured["stages"]) for ms in costs.values())
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
 
 

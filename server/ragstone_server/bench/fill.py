@@ -59,11 +59,11 @@ class KnownVectors:
 
     async def __call__(self, request: EmbedRequest, /) -> NDArray[np.float32]:
         """Their rows."""
-        rows = [self._rows.get(text.rpartition("\n")[2]) for text in request.texts]
-        if None not in rows:
-            return self._vectors[rows].astype(np.float32)
-        # A text of very many tokens is cut, and its pieces are none of the corpus.
-        return await self._embedder(request)
+        texts = [text.rpartition("\n")[2] for text in request.texts]
+        if not self._rows.keys() >= set(texts):
+            # A text of very many tokens was cut, and its pieces are none of the corpus.
+            return await self._embedder(request)
+        return self._vectors[[self._rows[text] for text in texts]].astype(np.float32)
 
 
 async def fill(

@@ -28,13 +28,14 @@ _STOP_WORDS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Floor:
+class Costs:
     """Milliseconds of processor time a question."""
 
     embed_ms: float
     vectors_ms: float
     words_ms: float
     texts_ms: float
+    """Of the passages that are returned."""
 
     @property
     def total_ms(self) -> float:
@@ -44,7 +45,7 @@ class Floor:
 
 async def floor(
     directory: Path, texts: Sequence[str], vectors: NDArray[np.float16], questions: Sequence[str], embedder: Embedder
-) -> Floor:
+) -> Costs:
     """Indexes are made in `directory`, which is empty. Each question is asked once of each library."""
     faiss.omp_set_num_threads(1)
     index, searcher, schema = _vectors(vectors), *_words(directory / "words", texts)
@@ -54,7 +55,7 @@ async def floor(
     embed_ms = (time.process_time() - began) * 1e3 / len(questions)
     with closing(_texts(directory / "texts.sqlite3", texts)) as table:
         rows = np.random.default_rng(0).integers(0, len(texts), (len(questions), PASSAGES))
-        return Floor(
+        return Costs(
             embed_ms=embed_ms,
             vectors_ms=_cost(lambda vector: index.search(vector, CANDIDATES), embedded),
             words_ms=_cost(lambda words: searcher.search(_query(schema, words), CANDIDATES, count=False), questions),

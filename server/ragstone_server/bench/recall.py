@@ -1,32 +1,20 @@
 """How many of the truly nearest passages a view finds, at every share of passages that a filter lets pass."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_server.app.data_directory import instance_of
-from ragstone_server.bench.parts import parts
-from ragstone_server.indexing.collection_index import CollectionIndex, IndexKinds
-from ragstone_server.indexing.indexes import Indexes
-from ragstone_server.spi.context import Caller, RequestContext
-from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
+from ragstone_server.bench.opened import EVERYTHING, LIMIT, Opened
 from ragstone_server.spi.filters import Comparison, Operator
-from ragstone_server.spi.kinds import CATALOG, EMBEDDER, LEXICAL_INDEX, VECTOR_INDEX
 from ragstone_server.spi.metadata import Metadata
-from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.views import VectorQuery
-from ragstone_server.spi.visibility import Visibility
 
 NEAREST: Final = 10
-LIMIT: Final = 100
-"""Passages that are asked for, as the server does."""
 SHARE: Final = "share"
 """The field of metadata that the filters look at; its values are 0 to `PARTS` - 1, evenly."""
 PARTS: Final = 10_000
@@ -55,32 +43,11 @@ def metadata(number: int) -> Metadata:
     return {SHARE: number * _STRIDE % PARTS}
 
 
-async def recall(
-    data_dir: Path, collection: CollectionName, vectors: NDArray[np.float16], questions: Sequence[str]
-) -> list[Filtered]:
-    """Search the view in `data_dir`, on which no server runs, and scan the vectors themselves; row i is the passage i."""
-    async with _opened(data_dir, collection) as (index, embedder):
-        asked = np.vstack([await embedder(EmbedRequest(texts=(q,), purpose=Purpose.QUESTION)) for q in questions])
-        truth = _nearest(vectors, asked)
-        return [await _searched(index, collection, asked, share, truth[share]) for share in SHARES]
-
-
-@asynccontextmanager
-async def _opened(data_dir: Path, name: CollectionName) -> AsyncIterator[tuple[CollectionIndex, Embedder]]:
-    async with parts(data_dir) as opened:
-        registry, clock = opened.registry, opened.host.clock
-        store, embedder = await registry.open(CATALOG), await registry.open(EMBEDDER)
-        kinds = IndexKinds(
-            vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
-        )
-        settings, views = opened.configuration.indexing, data_dir / "views"
-        collection = await store.collection(name)
-        async with (
-            Indexes(kinds, store, views, settings, clock, instance_of(data_dir)).running() as indexes,
-            indexes.pin(collection) as index,
-        ):
-            await index.wait_for(collection.head)
-            yield index, embedder
+async def recall(opened: Opened, vectors: NDArray[np.float16], questions: Sequence[str]) -> list[Filtered]:
+    """Search the view, and scan the vectors themselves; row i is the passage i."""
+    asked = np.vstack([await opened.embed(question) for question in questions])
+    truth = _nearest(vectors, asked)
+    return [await _searched(opened, asked, share, truth[share]) for share in SHARES]
 
 
 def _passing(rows: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
@@ -100,23 +67,15 @@ def _nearest(vectors: NDArray[np.float16], asked: NDArray[np.float32]) -> Mappin
     return best
 
 
-async def _searched(
-    index: CollectionIndex,
-    collection: CollectionName,
-    asked: NDArray[np.float32],
-    share: float,
-    truth: NDArray[np.float32],
-) -> Filtered:
-    context = RequestContext(request_id="bench", caller=Caller(principal="user:bench"), collection=collection)
+async def _searched(opened: Opened, asked: NDArray[np.float32], share: float, truth: NDArray[np.float32]) -> Filtered:
     passing = None if share == 1 else Comparison(field=SHARE, operator=Operator.LESS, value=int(share * PARTS))
-    visibility = Visibility(principals=frozenset(), default_readable=True, filter=passing)
+    visibility = replace(EVERYTHING, filter=passing)
     found, taken = 0, []
     cpu = time.process_time()
     for vector, nearest in zip(asked, truth, strict=True):
         began = time.perf_counter()
-        hits = await index.vectors.search(
-            VectorQuery(context=context, vector=vector, limit=LIMIT, visibility=visibility)
-        )
+        query = VectorQuery(context=opened.context, vector=vector, limit=LIMIT, visibility=visibility)
+        hits = await opened.index.vectors.search(query)
         taken.append(time.perf_counter() - began)
         there = nearest[np.isfinite(nearest)]
         scores = np.array([hit.score for hit in hits.hits[:NEAREST]])

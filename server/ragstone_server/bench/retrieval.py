@@ -17,11 +17,14 @@ from ragstone_server.bench import echo
 from ragstone_server.bench.calls import METHOD, request
 from ragstone_server.bench.fill import fill
 from ragstone_server.bench.load import Load, measure
+from ragstone_server.bench.opened import opened_index
 from ragstone_server.bench.parts import parts
 from ragstone_server.bench.process import Measured, module, ragstone, running
-from ragstone_server.bench.raw import Floor, floor
+from ragstone_server.bench.raw import Costs, floor
 from ragstone_server.bench.recall import Filtered, metadata, recall
+from ragstone_server.bench.stages import stage_costs
 from ragstone_server.bench.vectors import Progress, embedded
+from ragstone_server.bench.writing import Beside, measure_writing
 from ragstone_server.spi.kinds import EMBEDDER
 from ragstone_server.spi.names import CollectionName
 
@@ -44,7 +47,10 @@ class Retrieval:
     passages: int
     ragstone: Sequence[Load]
     echo: Sequence[Load]
-    floor: Floor
+    floor: Costs
+    stages: Costs
+    """Of Ragstone's own."""
+    beside: Beside
     filtered: Sequence[Filtered]
     first_answer_s: float
     """From the start of the process to the first answer, with everything on disk."""
@@ -81,9 +87,11 @@ def measure_retrieval(corpus: Path, texts: list[str], scratch: Path, tell: Tell,
             tell(f"retrieving, {callers} at once")
             loads.append(measure(server, METHOD, calls, callers))
         resident_mb = server.resident_mb()
+        tell("retrieving, one at once, beside writing")
+        beside = measure_writing(server, COLLECTION.collection, texts, METHOD, calls)
     tell("searching with filters, and scanning everything for the truth")
     few = questions[:FEWER_QUESTIONS]
-    filtered = asyncio.run(recall(data, COLLECTION, vectors, few))
+    filtered, stages = asyncio.run(_inside(data, vectors, few))
     tell("asking the libraries alone")
     raw = asyncio.run(_floor(scratch, texts, vectors, few))
     return Retrieval(
@@ -91,6 +99,8 @@ def measure_retrieval(corpus: Path, texts: list[str], scratch: Path, tell: Tell,
         ragstone=loads,
         echo=floors,
         floor=raw,
+        stages=stages,
+        beside=beside,
         filtered=filtered,
         first_answer_s=first_answer_s,
         resident_mb=resident_mb,
@@ -110,7 +120,12 @@ async def _embedded(corpus: Path, texts: list[str], progress: Progress) -> NDArr
         return await embedded(texts, await opened.registry.open(EMBEDDER), corpus, progress)
 
 
-async def _floor(scratch: Path, texts: Sequence[str], vectors: NDArray[np.float16], questions: Sequence[str]) -> Floor:
+async def _inside(data: Path, vectors: NDArray[np.float16], questions: Sequence[str]) -> tuple[list[Filtered], Costs]:
+    async with opened_index(data, COLLECTION) as opened:
+        return await recall(opened, vectors, questions), await stage_costs(opened, questions)
+
+
+async def _floor(scratch: Path, texts: Sequence[str], vectors: NDArray[np.float16], questions: Sequence[str]) -> Costs:
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         async with parts(Path(folder)) as opened:
             return await floor(Path(folder), texts, vectors, questions, await opened.registry.open(EMBEDDER))

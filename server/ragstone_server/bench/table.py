@@ -6,7 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ragstone_server.bench.load import Load
-from ragstone_server.bench.recall import LIMIT, NEAREST
+from ragstone_server.bench.opened import LIMIT
+from ragstone_server.bench.raw import Costs
+from ragstone_server.bench.recall import NEAREST
 from ragstone_server.bench.retrieval import Retrieval
 
 Rows = Sequence[Sequence[str]]
@@ -35,17 +37,32 @@ def tables(measured: Retrieval) -> Iterable[tuple[str, Sequence[str], Rows]]:
     header = ("callers", "p50 ms", "p95 ms", "p99 ms", "requests/s", "server CPU ms")
     yield "Retrieve", header, [_row(load) for load in measured.ragstone]
     yield "A bare echo of 16 KiB", header, [_row(load) for load in measured.echo]
-    floor = measured.floor
+    beside = measured.beside
     yield (
-        "The libraries alone, CPU ms a question",
-        ("embed", "FAISS", "Tantivy", "texts", "all"),
-        [[f"{ms:.2f}" for ms in (floor.embed_ms, floor.vectors_ms, floor.words_ms, floor.texts_ms, floor.total_ms)]],
+        "Retrieve, idle and beside writing",
+        header,
+        [_row(beside.idle), _row(beside.writing)],
+    )
+    served = measured.ragstone[0].server_cpu_ms
+    yield (
+        "CPU ms a question, by stage",
+        ("", "embed", "vectors", "words", "texts", "the rest", "all"),
+        [
+            _costs("libraries alone", measured.floor, measured.floor.total_ms),
+            _costs("Ragstone's stages", measured.stages, served),
+        ],
     )
     yield (
         f"Vectors, {LIMIT} asked for, recall@{NEAREST} against an exact scan",
         ("passing", "recall", "p50 ms", "CPU ms"),
         [[f"{100 * f.share:g} %", f"{f.recall:.4f}", f"{f.p50_ms:.2f}", f"{f.cpu_ms:.2f}"] for f in measured.filtered],
     )
+
+
+def _costs(name: str, costs: Costs, total_ms: float) -> list[str]:
+    rest = total_ms - costs.total_ms
+    each = (costs.embed_ms, costs.vectors_ms, costs.words_ms, costs.texts_ms, rest, total_ms)
+    return [name, *(f"{ms:.2f}" for ms in each)]
 
 
 def _row(load: Load) -> list[str]:
@@ -59,6 +76,8 @@ def sentences(measured: Retrieval) -> Iterable[str]:
     yield (
         f"Server CPU a request: {least:.2f} ms at best, {least / measured.floor.total_ms:.2f} times the libraries alone."
     )
+    beside = measured.beside
+    yield f"Beside writing {beside.passages_per_s:.0f} passages a second the p95 is {beside.p95_ratio:.2f} times the idle one."
     yield f"First answer {measured.first_answer_s:.2f} s after the start of the process, everything on disk."
     yield (
         f"Resident {measured.resident_mb:.0f} MB, index files {measured.index_mb:.0f} MB "
