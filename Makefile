@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-llm faults lint types format protos protos-check requirements bench bench-generate bench-kafka eval clean
+.PHONY: help setup demo test test-llm faults soak lint types format protos protos-check requirements bench bench-generate bench-kafka eval clean
 
 help: ## Show this list.
 	@echo "Ragstone: answers from documents, as a gRPC service. Begin with: make demo"
@@ -40,7 +40,7 @@ demo: setup ## Serve, ingest a handbook, ask four questions. DOCS=path: your own
 	@$(BIN)/python -m scripts.demo $(DOCS) $(if $(LLM),--llm $(LLM))
 
 test: setup ## Run every test.
-	@$(PYTEST) -n 2 --dist loadfile -m "not faults and not llm"
+	@$(PYTEST) -n 2 --dist loadfile -m "not faults and not soak and not llm"
 
 test-llm: setup ## Ask a real small model on the CPU, end to end; the first time builds its server (ten minutes).
 	@$(PYTEST) -m llm tests/llm
@@ -48,6 +48,9 @@ test-llm: setup ## Ask a real small model on the CPU, end to end; the first time
 faults: setup ## Run the long suite: 200 faults of servers, 200 kills, 1,000 faults of providers, every real file. SEED=n replays one.
 	@RAGSTONE_FAULT_SEED=$(SEED) $(PYTEST) -m faults
 	@RAGSTONE_ALL_FILES=1 $(PYTEST) tests/unit/plugins/documents/test_real_files.py
+
+soak: setup ## Read, write, delete and merge for half an hour (MINUTES=n), then look whether all is in order and memory flat.
+	@RAGSTONE_SOAK_MINUTES=$(or $(MINUTES),30) $(PYTEST) -m soak -s tests/load
 
 lint: setup ## Check style, imports between rooms, types, and the contract.
 	@$(BIN)/ruff check .
