@@ -94,7 +94,7 @@ def collection_record(row: Row) -> CollectionRecord:
             default_readers=DefaultReaders(row["default_readers"]),
             version_scheme=VersionScheme(row["version_scheme"]),
         ),
-        generations=tuple(map(generation_record, json.loads(row["generations"]))),
+        generations=tuple(sorted(map(generation_record, json.loads(row["generations"])), key=lambda each: each.number)),
         created=from_micros(row["created"]),
         updated=from_micros(row["updated"]),
         head=Position(row["head"]),

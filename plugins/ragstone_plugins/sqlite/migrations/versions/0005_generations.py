@@ -21,8 +21,8 @@ STATEMENTS = (
     """INSERT INTO generation
         SELECT key, 1, embedder, chunker, '', 'live', created, created FROM collection WHERE embedder IS NOT NULL""",
     # How many there have ever been: a number that was once given names no other.
-    "ALTER TABLE collection ADD COLUMN generations INTEGER NOT NULL DEFAULT 0",
-    "UPDATE collection SET generations = 1 WHERE embedder IS NOT NULL",
+    "ALTER TABLE collection ADD COLUMN last_generation INTEGER NOT NULL DEFAULT 0",
+    "UPDATE collection SET last_generation = 1 WHERE embedder IS NOT NULL",
     "ALTER TABLE collection DROP COLUMN embedder",
     "ALTER TABLE collection DROP COLUMN chunker",
     "ALTER TABLE content ADD COLUMN outline TEXT NOT NULL DEFAULT ''",
