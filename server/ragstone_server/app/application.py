@@ -19,8 +19,8 @@ from ragstone_server.app.source_instruments import dead_letter_instrument, event
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
+    open_generations,
     open_grounding_check,
-    open_ingest_stages,
     open_retrieve_stages,
     open_router,
 )
@@ -31,7 +31,7 @@ from ragstone_server.observe.metrics import exporting
 from ragstone_server.pipelines.generate import Generate
 from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.grounding import CheckGrounding
-from ragstone_server.pipelines.ingest import IngestDocument
+from ragstone_server.pipelines.ingest import IngestDocument, IngestStages
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.purge import PurgeDocuments
@@ -46,12 +46,11 @@ from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionSettings,
     DefaultReaders,
-    Generation,
     VersionScheme,
 )
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionAlreadyExists
-from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
+from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, PARSER, VECTOR_INDEX
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
 from ragstone_server.transport.convert.filters import parse_filter
 from ragstone_server.transport.grpc.backend import Backend, no_sources
@@ -84,10 +83,11 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         store = await registry.open(CATALOG)
         await _ensure_default_collection(store, clock)
         catalog = Catalog(store, clock)
-        ingest_stages = await open_ingest_stages(registry, configuration)
-        embedder = ingest_stages.embedder
+        generations = await open_generations(registry, configuration)
         kinds = IndexKinds(
-            vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
+            vector=await registry.open(VECTOR_INDEX),
+            lexical=await registry.open(LEXICAL_INDEX),
+            generations=generations,
         )
         governor = Governor(configuration=configuration, registry=registry, clock=clock)
         routes = await open_routes(configuration, registry, clock)
@@ -108,10 +108,10 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             ).running()
         )
         stack.push_async_callback(catalog.drain)
-        generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
-        retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
+        retrieve = Retrieve(catalog, indexes, retrieve_stages, generations, configuration.retrieval, clock)
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
-        packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
+        packer = Packer(store, generations.configured.embedder.tokenizer, configuration.answer.neighbours)
+        ingest_stages = IngestStages(parser=await registry.open(PARSER), generations=generations)
         ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
         events = make_events(configuration, catalog, indexes, ingest, host)
         read = await open_kafka(configuration, events, catalog, host, stack)

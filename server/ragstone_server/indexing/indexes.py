@@ -22,7 +22,7 @@ from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.critical import CriticalWork
 from ragstone_server.spi.errors import CatalogUnavailable, CollectionNotFound, GenerationMismatch, GenerationNotFound
 from ragstone_server.spi.failpoints import FailPoint, reach
-from ragstone_server.spi.generations import FIRST, GenerationNumber, GenerationState
+from ragstone_server.spi.generations import GenerationNumber, GenerationState
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
 

@@ -197,7 +197,11 @@ class ReadTests:
             content_hash=b"x",
             size_bytes=1,
             text=whole.text,
-            cuts={FIRST: NewCut(passages=tuple(passages), vectors=whole.cuts[FIRST].vectors, generation=whole.cuts[FIRST].generation)},
+            cuts={
+                FIRST: NewCut(
+                    passages=tuple(passages), vectors=whole.cuts[FIRST].vectors, generation=whole.cuts[FIRST].generation
+                )
+            },
         )
         async with store.transaction(collection.key) as transaction:
             await transaction.put_document(A, 1, fields(), new, NOW)
