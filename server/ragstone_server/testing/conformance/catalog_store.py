@@ -10,6 +10,7 @@ from ragstone_server.testing.conformance.catalog_collections import CollectionTe
 from ragstone_server.testing.conformance.catalog_log import LogTests
 from ragstone_server.testing.conformance.catalog_operations import OperationTests
 from ragstone_server.testing.conformance.catalog_prompts import PromptTests
+from ragstone_server.testing.conformance.catalog_questions import QuestionTests
 from ragstone_server.testing.conformance.catalog_reads import ReadTests
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
 from ragstone_server.testing.conformance.catalog_sources import SourceTests
@@ -17,7 +18,7 @@ from ragstone_server.testing.conformance.catalog_writes import WriteTests
 
 
 class CatalogStoreConformance(
-    CollectionTests, WriteTests, ReadTests, LogTests, PromptTests, SourceTests, OperationTests
+    CollectionTests, WriteTests, ReadTests, LogTests, PromptTests, SourceTests, OperationTests, QuestionTests
 ):
     """All of it."""
 
