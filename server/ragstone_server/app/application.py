@@ -36,6 +36,7 @@ from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
+from ragstone_server.pipelines.recording import QuestionRecorder, recorded
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.clock import SystemClock
@@ -110,6 +111,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         stack.push_async_callback(catalog.drain)
         generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
+        recorder = QuestionRecorder(store.questions, configuration.indexing.recorded_questions, clock)
+        asked = recorded(retrieve, await stack.enter_async_context(recorder.running()))
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
         packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
         ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
@@ -131,10 +134,10 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             catalog=catalog,
             indexes=indexes,
             ingest=ingest,
-            retrieve=retrieve,
+            retrieve=asked,
             answer=AnswerQuestion(
                 catalog,
-                retrieve,
+                asked,
                 context_filter,
                 packer,
                 PromptRenderer(configuration.prompt),

@@ -4,12 +4,12 @@ import asyncio
 from datetime import timedelta
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
-from ragstone_server.spi.names import CollectionName
+from ragstone_server.spi.names import CollectionId, CollectionName
 from ragstone_server.spi.positions import CollectionKey
 from ragstone_server.spi.questions import AskedQuestion, RecordedQuestion
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
 
-OTHER = CollectionName(tenant=NAME.tenant, collection="questions")
+OTHER = CollectionName(tenant=NAME.tenant, collection=CollectionId("questions"))
 
 
 def asked(collection: CollectionKey, text: str, seconds: int = 0, times: int = 1) -> AskedQuestion:

@@ -12,7 +12,7 @@ from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
-from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.pipelines.recording import Retriever
 from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.route import Routes
@@ -32,7 +32,7 @@ class Backend:
     catalog: Catalog
     indexes: Indexes
     ingest: IngestDocument
-    retrieve: Retrieve
+    retrieve: Retriever
     answer: AnswerQuestion
     check_grounding: CheckGrounding
     registry: Registry

@@ -94,7 +94,7 @@ async def test_a_catalog_of_the_first_schema_is_migrated_with_what_it_holds(
     async with open_catalog() as store:
         made = await store.create_collection(NAME, SETTINGS, NOW)
     with sqlite3.connect(catalog_path) as connection:
-        gone = ("prompt", "prompt_activation", "source", "dead_letter", "operation")
+        gone = ("prompt", "prompt_activation", "source", "dead_letter", "operation", "question")
         connection.executescript("".join(f"DROP TABLE {table};" for table in gone))
         connection.execute("ALTER TABLE follower DROP COLUMN seen")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
