@@ -61,6 +61,19 @@ def merge(sources: Sequence[Part], dimension: int) -> Merge:
     return Merge(sources=tuple(sources), rows=tuple(rows), order=order, columns=columns)
 
 
+def due(living: Sequence[int], mostly_dead: Sequence[bool]) -> int:
+    """How many of the parts, the smallest first, are to be merged into one; 0: none.
+
+    `living` has the rows of each, ascending. What is left then grows more than twofold over all that is smaller, so there are few.
+    """
+    count = smaller = 0
+    for number, (rows, dead) in enumerate(zip(living, mostly_dead, strict=True), 1):
+        if dead or (number > 1 and rows <= 2 * smaller):
+            count = number
+        smaller += rows
+    return count
+
+
 def _renumbered(columns: Columns, rows: NDArray[np.int64], groups: RowGroups) -> NDArray[np.int32]:
     used, places = np.unique(columns.numbers[rows], return_inverse=True)
     fresh = [groups.number(columns.groups.attributes(number)) for number in used.tolist()]

@@ -17,7 +17,7 @@ from ragstone_plugins.faiss.manifest import (
     read_manifest,
     write_manifest,
 )
-from ragstone_plugins.faiss.merge import merge
+from ragstone_plugins.faiss.merge import due, merge
 from ragstone_plugins.faiss.state import Merged, Segment, State, with_merged
 from ragstone_server.spi.durable_files import full_disk_reported, sync_directory
 from ragstone_server.spi.failpoints import FailPoint, reach
@@ -190,14 +190,9 @@ class Store:
         return outgrown
 
     def due(self, state: State) -> list[Segment]:
-        """Segments that the background is to merge: like ones, the smallest first, and mostly dead ones; none: nothing is due."""
-        chosen: list[Segment] = []
-        total = 0
-        for segment in sorted(state.segments, key=lambda segment: segment.part.living):
-            if not chosen or segment.part.living <= 2 * total or self._mostly_dead(segment):
-                chosen.append(segment)
-                total += segment.part.living
-        return chosen if len(chosen) > 1 or any(map(self._mostly_dead, chosen)) else []
+        """Segments that the background is to merge; none: nothing is due."""
+        ordered = sorted(state.segments, key=lambda segment: segment.part.living)
+        return ordered[: due([segment.part.living for segment in ordered], [*map(self._mostly_dead, ordered)])]
 
     def _mostly_dead(self, segment: Segment) -> bool:
         rows = segment.part.rows

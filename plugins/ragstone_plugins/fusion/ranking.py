@@ -1,6 +1,5 @@
 """What both fusers do: sum a passage's points and put the passages in order."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 
 from ragstone_server.spi.fuser import FusedHit
@@ -17,13 +16,18 @@ def answered(hits: Lists) -> Lists:
 
 def ranked(hits: Lists, points: Mapping[str, Mapping[PassageKey, float]]) -> tuple[FusedHit, ...]:
     """Every passage with the sum of its points, best first, ties in the order of the keys."""
-    sums: dict[PassageKey, float] = defaultdict(float)
-    raw: dict[PassageKey, dict[str, float]] = defaultdict(dict)
+    sums: dict[PassageKey, float] = {}
+    raw: dict[PassageKey, dict[str, float]] = {}
     for name, found in hits.items():
+        given = points[name]
         for hit in found:
-            sums[hit.key] += points[name][hit.key]
-            raw[hit.key][name] = hit.score
+            key = hit.key
+            if key in sums:
+                sums[key] += given[key]
+                raw[key][name] = hit.score
+            else:
+                sums[key] = given[key]
+                raw[key] = {name: hit.score}
     # A sum of parts of 1 may come out a bit above 1.
-    scores = {key: min(1.0, total) for key, total in sums.items()}
-    order = sorted(scores, key=lambda key: (-scores[key], key))
-    return tuple(FusedHit(key=key, score=scores[key], scores=raw[key]) for key in order)
+    order = sorted([(-min(1.0, total), key) for key, total in sums.items()])
+    return tuple([FusedHit(key=key, score=-negative, scores=raw[key]) for negative, key in order])

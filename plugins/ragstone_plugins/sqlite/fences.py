@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from ragstone_plugins.sqlite.many import groups, marks
+from ragstone_plugins.sqlite.reading import PASSAGES
 from ragstone_server.spi.catalog_rows import fence_version, name_hash, stored_version
 from ragstone_server.spi.catalog_store import StoredVersion
 from ragstone_server.spi.names import DocumentId
@@ -42,7 +43,7 @@ class Fences:
     ) -> Mapping[DocumentId, StoredVersion]:
         """Versions and fences of those documents that have one."""
         rows = connection.execute(
-            "SELECT d.*, c.title, c.passages, c.content_hash FROM json_each(?2) w "
+            f"SELECT d.*, c.title, {PASSAGES}, c.content_hash FROM json_each(?2) w "  # noqa: S608 - a constant
             "CROSS JOIN document d ON d.collection = ?1 AND d.id = w.value "
             "CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL",
             (collection, json.dumps(documents)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ragstone_plugins.sqlite.blocks import read_texts
 from ragstone_server.spi.catalog_rows import from_blob, from_headings
-from ragstone_server.spi.catalog_store import LogTrimmed
+from ragstone_server.spi.catalog_store import GenerationNumber, LogTrimmed
 from ragstone_server.spi.change_batches import fitting, gone
 from ragstone_server.spi.evidence import rendered
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, ContentKey, DocumentKey, PassageKey, Position
@@ -19,6 +19,7 @@ from ragstone_server.spi.visibility import Attributes
 def changes(
     connection: sqlite3.Connection,
     collection: CollectionKey,
+    generation: GenerationNumber,
     after: Position,
     limit: int,
     *,
@@ -38,7 +39,7 @@ def changes(
     # Present states, and from its first change on: what a view holds was never superseded before the view's position, so
     # a document does not vanish for queries while it is replaced time and again.
     documents = list(dict.fromkeys(row["document"] for row in reversed(log)))[::-1]
-    present = _states(connection, documents, texts=texts, vectors=vectors)
+    present = _states(connection, documents, generation, texts=texts, vectors=vectors)
     return ChangeBatch(
         changes=tuple(present.get(key) or gone(DocumentKey(key)) for key in documents),
         position=Position(log[-1]["position"]) if log else after,
@@ -48,6 +49,7 @@ def changes(
 def snapshot(
     connection: sqlite3.Connection,
     collection: CollectionKey,
+    generation: GenerationNumber,
     after: DocumentKey,
     limit: int,
     *,
@@ -64,7 +66,7 @@ def snapshot(
     ).fetchall()
     count = min(limit, fitting([row["text_bytes"] for row in rows]))
     keys = [row["key"] for row in rows[:count]]
-    present = _states(connection, keys, texts=texts, vectors=vectors)
+    present = _states(connection, keys, generation, texts=texts, vectors=vectors)
     batch = ChangeBatch(
         changes=tuple(present[key] for key in keys), position=Position(head["head"]) if head else NO_POSITION
     )
@@ -82,7 +84,12 @@ def _sizes(connection: sqlite3.Connection, documents: Sequence[int]) -> dict[int
 
 
 def _states(
-    connection: sqlite3.Connection, keys: Sequence[int], *, texts: bool, vectors: str | None
+    connection: sqlite3.Connection,
+    keys: Sequence[int],
+    generation: GenerationNumber,
+    *,
+    texts: bool,
+    vectors: str | None,
 ) -> dict[int, DocumentChange]:
     """Present states, of those that are there."""
     rows = connection.execute(
@@ -91,7 +98,7 @@ def _states(
         (json.dumps(keys),),
     ).fetchall()
     titles = {row["content"]: row["title"] for row in rows}
-    passages = _passages(connection, titles, texts=texts, vectors=vectors)
+    passages = _passages(connection, titles, generation, texts=texts, vectors=vectors)
     return {
         row["key"]: DocumentChange(
             document=DocumentKey(row["key"]),
@@ -104,19 +111,24 @@ def _states(
 
 
 def _passages(
-    connection: sqlite3.Connection, titles: Mapping[int, str], *, texts: bool, vectors: str | None
+    connection: sqlite3.Connection,
+    titles: Mapping[int, str],
+    generation: GenerationNumber,
+    *,
+    texts: bool,
+    vectors: str | None,
 ) -> defaultdict[int, list[IndexedPassage]]:
     """By content, in the order of the text."""
     rows = connection.execute(
         "SELECT p.key, p.content, p.start, p.stop, p.headings, v.data FROM json_each(?1) w "
-        "CROSS JOIN passage p ON p.content = w.value "
-        "LEFT JOIN space s ON s.tenant = p.tenant AND s.embedder = ?2 "
+        "CROSS JOIN passage p ON p.content = w.value AND p.generation = ?2 "
+        "LEFT JOIN space s ON s.tenant = p.tenant AND s.embedder = ?3 "
         "LEFT JOIN vector v ON v.space = s.key AND v.text_hash = p.text_hash "
         "ORDER BY p.content, p.ordinal"
         if vectors is not None
         else "SELECT p.key, p.content, p.start, p.stop, p.headings, NULL AS data FROM json_each(?1) w "
-        "CROSS JOIN passage p ON p.content = w.value ORDER BY p.content, p.ordinal",
-        (json.dumps(list(titles)), vectors) if vectors is not None else (json.dumps(list(titles)),),
+        "CROSS JOIN passage p ON p.content = w.value AND p.generation = ?2 ORDER BY p.content, p.ordinal",
+        (json.dumps(list(titles)), generation, *(() if vectors is None else (vectors,))),
     ).fetchall()
     spans = [(ContentKey(row["content"]), ByteRange(start=row["start"], end=row["stop"])) for row in rows]
     read = read_texts(connection, spans) if texts else [""] * len(rows)

@@ -13,15 +13,30 @@ from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, Position
 
-_DOCUMENT = """
-    SELECT d.*, c.title, c.size_bytes, c.passages
-    FROM document d CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL
+COLLECTION = """
+    SELECT *, (
+        SELECT json_group_array(json_object('number', number, 'embedder', embedder, 'chunker', chunker, 'recipe', recipe,
+            'state', state, 'created', created, 'activated', activated))
+        FROM generation WHERE collection = k.key
+    ) AS generations FROM collection k
 """
+"""Collections, as `collection_record` has them."""
+
+PASSAGES = """(
+    SELECT count(*) FROM passage WHERE content = c.key AND generation
+        = coalesce((SELECT number FROM generation WHERE collection = d.collection AND state = 'live'), 1)
+) AS passages"""
+"""How many passages a content `c` of a document `d` has."""
+
+_DOCUMENT = f"""
+    SELECT d.*, c.title, c.size_bytes, {PASSAGES}
+    FROM document d CROSS JOIN content c ON c.document = d.key AND c.superseded IS NULL
+"""  # noqa: S608 - constants
 
 
 def collection(connection: sqlite3.Connection, name: CollectionName) -> CollectionRecord:
     """By its name."""
-    row = connection.execute("SELECT * FROM collection WHERE name = ?", (str(name),)).fetchone()
+    row = connection.execute(COLLECTION + "WHERE name = ?", (str(name),)).fetchone()
     if row is None:
         raise CollectionNotFound(f"there is no collection {name}; create it first", metadata={"collection": str(name)})
     return collection_record(row)
@@ -29,7 +44,7 @@ def collection(connection: sqlite3.Connection, name: CollectionName) -> Collecti
 
 def collection_by_key(connection: sqlite3.Connection, key: CollectionKey) -> CollectionRecord:
     """By its key."""
-    row = connection.execute("SELECT * FROM collection WHERE key = ?", (key,)).fetchone()
+    row = connection.execute(COLLECTION + "WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise CollectionNotFound("the collection was deleted")
     return collection_record(row)
@@ -40,10 +55,10 @@ def collections(
 ) -> tuple[CollectionRecord, ...]:
     """A page."""
     rows = connection.execute(
-        "SELECT * FROM collection WHERE name > ?1 ORDER BY name LIMIT ?2"
+        COLLECTION + "WHERE name > ?1 ORDER BY name LIMIT ?2"
         if tenant is None
-        else "SELECT * FROM collection WHERE tenant = (SELECT key FROM tenant WHERE name = ?3) "
-        "AND name > ?1 ORDER BY name LIMIT ?2",
+        else COLLECTION
+        + "WHERE tenant = (SELECT key FROM tenant WHERE name = ?3) AND name > ?1 ORDER BY name LIMIT ?2",
         (after, limit) if tenant is None else (after, limit, tenant),
     )
     return tuple(collection_record(row) for row in rows)

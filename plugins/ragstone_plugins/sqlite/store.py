@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_plugins.sqlite import administering, following, passages, reading
+from ragstone_plugins.sqlite import administering, following, generations, passages, reading
 from ragstone_plugins.sqlite.connections import Readers
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
@@ -26,8 +26,10 @@ from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     CollectionSettings,
     DocumentRecord,
+    GenerationNumber,
     StoredPassage,
     StoredVersion,
+    UncutContent,
 )
 from ragstone_server.spi.errors import StartError, StorageFull
 from ragstone_server.spi.host import Host
@@ -119,25 +121,53 @@ class SqliteCatalogStore:
         """Passages with their texts."""
         return await self._readers.run(self._interactive, passages.passages, collection, keys)
 
-    async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
+    async def neighbours(
+        self, content: ContentKey, generation: GenerationNumber, first: int, last: int, /
+    ) -> tuple[tuple[ByteRange, str], ...]:
         """Passages of one content by their ordinals."""
-        return await self._readers.run(self._interactive, passages.neighbours, content, first, last)
+        return await self._readers.run(self._interactive, passages.neighbours, content, generation, first, last)
 
     async def changes(
-        self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: Position,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> ChangeBatch:
         """The log after a position. Raises `LogTrimmed`."""
         return await self._readers.run(
-            self._bulk, following.changes, collection, after, limit, texts=texts, vectors=vectors
+            self._bulk, following.changes, collection, generation, after, limit, texts=texts, vectors=vectors
         )
 
     async def snapshot(
-        self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: DocumentKey,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> tuple[ChangeBatch, DocumentKey | None]:
         """The present state, page by page."""
         return await self._readers.run(
-            self._bulk, following.snapshot, collection, after, limit, texts=texts, vectors=vectors
+            self._bulk, following.snapshot, collection, generation, after, limit, texts=texts, vectors=vectors
         )
+
+    async def uncut(
+        self, collection: CollectionKey, generation: GenerationNumber, after: DocumentKey, limit: int, /
+    ) -> tuple[UncutContent, ...]:
+        """Present contents without passages of the generation."""
+        return await self._readers.run(self._bulk, generations.uncut, collection, generation, after, limit)
+
+    async def drop_generation(self, collection: CollectionKey, generation: GenerationNumber, limit: int, /) -> int:
+        """Delete some rows of a generation that is not live."""
+        return await self._writer.write(generations.drop_some, collection, generation, limit)
 
     async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
         """Delete superseded contents and the beginning of the log; what was deleted leaves the write-ahead log too."""

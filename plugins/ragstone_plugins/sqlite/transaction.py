@@ -3,13 +3,24 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from ragstone_plugins.sqlite import generations
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.writer import Writer
 from ragstone_plugins.sqlite.writing import DocumentWriter
 from ragstone_server.spi.catalog_rows import to_micros
-from ragstone_server.spi.catalog_store import CollectionRecord, DocumentFields, Generation, NewContent, StoredVersion
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    DocumentFields,
+    Generation,
+    GenerationNumber,
+    GenerationState,
+    NewContent,
+    NewCut,
+    StoredVersion,
+)
+from ragstone_server.spi.generations import Recipe
 from ragstone_server.spi.names import DocumentId
-from ragstone_server.spi.positions import Position
+from ragstone_server.spi.positions import ContentKey, Position
 
 
 class SqliteTransaction:
@@ -39,11 +50,16 @@ class SqliteTransaction:
         """Leave a fence."""
         await self._writer.run(self._fences.put, self.collection.key, document, version, to_micros(now))
 
-    async def set_generation(self, generation: Generation, /) -> None:
-        """Name what makes the collection's passages and vectors."""
-        await self._writer.run(
-            lambda connection: connection.execute(
-                "UPDATE collection SET embedder = ?, chunker = ? WHERE key = ?",
-                (generation.embedder, generation.chunker, self.collection.key),
-            ).close()
-        )
+    async def add_generation(
+        self, generation: Generation, recipe: Recipe | None, state: GenerationState, now: datetime, /
+    ) -> GenerationNumber:
+        """Have a further generation."""
+        return await self._writer.run(generations.add, self.collection.key, generation, recipe, state, to_micros(now))
+
+    async def set_generation_state(self, number: GenerationNumber, state: GenerationState, now: datetime, /) -> None:
+        """Move a generation. Raises `GenerationNotFound`."""
+        await self._writer.run(generations.set_state, self.collection.key, number, state, to_micros(now))
+
+    async def put_cut(self, content: ContentKey, generation: GenerationNumber, cut: NewCut, /) -> bool:
+        """Write the passages that a generation has of a content. Raises `VectorsMissing`, `GenerationNotFound`."""
+        return await self._writer.run(generations.put_cut, self.collection.key, content, generation, cut)

@@ -1,13 +1,13 @@
 """The statements that write a document. Each runs inside a transaction of its collection."""
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ragstone_plugins.sqlite.blocks import rows_of
+from ragstone_plugins.sqlite.cuts import put_passages, space_of
 from ragstone_plugins.sqlite.fences import Fences
-from ragstone_plugins.sqlite.many import groups, marks
-from ragstone_server.spi.catalog_rows import to_blob, to_headings
-from ragstone_server.spi.catalog_store import DocumentFields, NewContent, VectorsMissing
+from ragstone_server.spi.catalog_store import DocumentFields, GenerationNumber, NewContent
 from ragstone_server.spi.errors import DocumentNotFound
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, Position
@@ -35,10 +35,12 @@ class DocumentWriter:
         key = self._key(connection, document)
         if content is None and key is None:
             raise DocumentNotFound(metadata={"document": document})
-        space = None if content is None else self._space(connection, content)
+        spaces = (
+            {} if content is None else {n: space_of(connection, self.collection, c) for n, c in content.cuts.items()}
+        )
         position = self._next(connection)
         key = self._put_row(connection, document, version, fields, position, now)
-        if content is None or space is None:
+        if content is None:
             connection.execute(
                 "UPDATE content SET version = ?, title = ? WHERE document = ? AND superseded IS NULL",
                 (version, fields.title, key),
@@ -47,7 +49,7 @@ class DocumentWriter:
             connection.execute(
                 "UPDATE content SET superseded = ? WHERE document = ? AND superseded IS NULL", (position, key)
             )
-            self._put_content(connection, key, version, fields.title, content, space)
+            self._put_content(connection, key, version, fields.title, content, spaces)
         self.fences.lift(connection, self.collection, document)
         self._log(connection, position, key, MOVE if content is None else PUT)
         return position
@@ -108,28 +110,6 @@ class DocumentWriter:
         ).fetchone()
         return int(row["key"])
 
-    def _space(self, connection: sqlite3.Connection, content: NewContent) -> int:
-        """Key of the vectors' space, after a look whether every passage will have one. Raises `VectorsMissing`."""
-        tenant = "(SELECT tenant FROM collection WHERE key = ?1)"
-        connection.execute(
-            f"INSERT INTO space (tenant, embedder) SELECT {tenant}, ?2 "  # noqa: S608 - a constant
-            f"WHERE NOT EXISTS (SELECT 1 FROM space WHERE tenant = {tenant} AND embedder = ?2)",
-            (self.collection, content.embedder),
-        )
-        space = connection.execute(
-            f"SELECT key FROM space WHERE tenant = {tenant} AND embedder = ?2",  # noqa: S608 - a constant
-            (self.collection, content.embedder),
-        ).fetchone()["key"]
-        absent = list({passage.text_hash for passage in content.passages} - content.vectors.keys())
-        for group in groups(absent):
-            found = connection.execute(
-                f"SELECT count(*) FROM vector WHERE space = ? AND text_hash IN ({marks(group)})",  # noqa: S608 - question marks only
-                (space, *group),
-            ).fetchone()[0]
-            if found < len(group):
-                raise VectorsMissing
-        return int(space)
-
     def _put_content(
         self,
         connection: sqlite3.Connection,
@@ -137,12 +117,12 @@ class DocumentWriter:
         version: int,
         title: str,
         content: NewContent,
-        space: int,
+        spaces: Mapping[GenerationNumber, int],
     ) -> None:
         data = content.text.encode()
         row = connection.execute(
-            "INSERT INTO content (collection, document, version, title, content_hash, size_bytes, text_bytes, "
-            "passages) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING key",
+            "INSERT INTO content (collection, document, version, title, content_hash, size_bytes, text_bytes, outline) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING key",
             (
                 self.collection,
                 document,
@@ -151,32 +131,10 @@ class DocumentWriter:
                 content.content_hash,
                 content.size_bytes,
                 len(data),
-                len(content.passages),
+                content.outline,
             ),
         ).fetchone()
-        connection.executemany("INSERT INTO block VALUES (?, ?, ?)", rows_of(ContentKey(row["key"]), data))
-        connection.executemany(
-            "INSERT INTO passage (content, tenant, ordinal, id, start, stop, page, headings, text_hash, tokens) "
-            "SELECT ?, tenant, ?, ?, ?, ?, ?, ?, ?, ? FROM space WHERE key = ?",
-            (
-                (
-                    row["key"],
-                    ordinal,
-                    passage.passage_id,
-                    passage.range.start,
-                    passage.range.end,
-                    passage.page,
-                    to_headings(passage.headings),
-                    passage.text_hash,
-                    passage.tokens,
-                    space,
-                )
-                for ordinal, passage in enumerate(content.passages)
-            ),
-        )
-        # Those of no passage of the document would never be found again to be deleted.
-        used = {passage.text_hash for passage in content.passages}
-        connection.executemany(
-            "INSERT INTO vector (space, text_hash, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            ((space, key, to_blob(vector)) for key, vector in content.vectors.items() if key in used),
-        )
+        key = ContentKey(row["key"])
+        connection.executemany("INSERT INTO block VALUES (?, ?, ?)", rows_of(key, data))
+        for generation, cut in content.cuts.items():
+            put_passages(connection, key, generation, cut, spaces[generation])

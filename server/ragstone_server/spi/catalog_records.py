@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.evidence import Passage
+from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, GenerationState
 from ragstone_server.spi.names import CollectionName, DocumentId
-from ragstone_server.spi.positions import CollectionKey, DocumentKey, Position
+from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, Position
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.visibility import Attributes
 
@@ -33,19 +34,6 @@ class DefaultReaders(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
-    """Fingerprints of what made the passages and the vectors of a collection."""
-
-    embedder: str
-    chunker: str
-
-    @property
-    def fingerprint(self) -> str:
-        """Both as one text."""
-        return f"{self.embedder}+{self.chunker}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionSettings:
     """What a caller may choose of a collection."""
 
@@ -61,14 +49,23 @@ class CollectionRecord:
     key: CollectionKey
     name: CollectionName
     settings: CollectionSettings
-    generation: Generation | None
-    """None until its first document."""
+    generations: tuple[GenerationRecord, ...]
+    """Those that documents are written to, by their numbers; none until the first document."""
     created: datetime
     updated: datetime
     head: Position
     """Position of its last change."""
     trimmed: Position
     """Changes up to here are no longer in the log."""
+
+    @property
+    def live(self) -> GenerationRecord | None:
+        """The generation that answers; None until the first document."""
+        return next((each for each in self.generations if each.state is GenerationState.LIVE), None)
+
+    def generation(self, number: GenerationNumber) -> GenerationRecord | None:
+        """The generation of that number, or None."""
+        return next((each for each in self.generations if each.number == number), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,19 +117,29 @@ class NewPassage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewContent:
-    """An extracted text with its passages."""
+class NewCut:
+    """The passages of a text for one generation."""
 
-    content_hash: bytes
-    """Of the bytes that arrived and of what extracted and cut them."""
-    size_bytes: int
-    """Of the bytes that arrived."""
-    text: str
     passages: tuple[NewPassage, ...]
     vectors: Mapping[bytes, NDArray[np.float16]]
     """(dimension,) by text hash, for those that the store may not have yet."""
     embedder: str
     """Fingerprint under which the vectors are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContent:
+    """An extracted text with its passages."""
+
+    content_hash: bytes
+    """Of the bytes that arrived and of what says how they are read."""
+    size_bytes: int
+    """Of the bytes that arrived."""
+    text: str
+    outline: str = ""
+    """The text's pages and headings, by which it can be cut again (`spi.outlines`); empty: not known."""
+    cuts: Mapping[GenerationNumber, NewCut]
+    """By the generations that it is written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,5 +167,20 @@ class StoredPassage:
     """Of its document now, whatever the version of the passage."""
     superseded: Position | None
     """Position of the change that replaced it; None: it is current."""
-    passages_in_content: int
     text_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncutContent:
+    """The present content of a document, of which a generation has no passages."""
+
+    document_key: DocumentKey
+    document: DocumentId
+    content_key: ContentKey
+    content_hash: bytes
+    title: str
+    text: str
+    outline: str
+    """As of `NewContent`."""
+    pages: tuple[tuple[int, int], ...]
+    """(number, first byte) of the pages on which passages of other generations begin, where there is no outline."""

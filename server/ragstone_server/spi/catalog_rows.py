@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -17,11 +18,16 @@ from ragstone_server.spi.catalog_store import (
     DocumentFields,
     DocumentRecord,
     Generation,
+    GenerationNumber,
+    GenerationRecord,
+    GenerationState,
     StoredPassage,
     StoredVersion,
+    UncutContent,
     VersionScheme,
 )
 from ragstone_server.spi.evidence import Passage
+from ragstone_server.spi.generations import Recipe, StageChoice
 from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.operations import NewOperation, Operation, OperationFailure, OperationId, OperationState
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
@@ -80,7 +86,7 @@ def from_headings(text: str) -> tuple[str, ...]:
 
 
 def collection_record(row: Row) -> CollectionRecord:
-    """A row of `collection`."""
+    """A row of `collection` with its `generations`, a JSON array of rows."""
     return CollectionRecord(
         key=CollectionKey(row["key"]),
         name=CollectionName.parse(row["name"]),
@@ -89,12 +95,38 @@ def collection_record(row: Row) -> CollectionRecord:
             default_readers=DefaultReaders(row["default_readers"]),
             version_scheme=VersionScheme(row["version_scheme"]),
         ),
-        generation=None if row["embedder"] is None else Generation(embedder=row["embedder"], chunker=row["chunker"]),
+        generations=tuple(sorted(map(generation_record, json.loads(row["generations"])), key=lambda each: each.number)),
         created=from_micros(row["created"]),
         updated=from_micros(row["updated"]),
         head=Position(row["head"]),
         trimmed=Position(row["trimmed"]),
     )
+
+
+def generation_record(row: Row) -> GenerationRecord:
+    """A row of `generation`."""
+    activated = row["activated"]
+    return GenerationRecord(
+        number=GenerationNumber(row["number"]),
+        generation=Generation(embedder=row["embedder"], chunker=row["chunker"]),
+        recipe=from_recipe(row["recipe"]),
+        state=GenerationState(row["state"]),
+        created=from_micros(row["created"]),
+        activated=None if activated is None else from_micros(activated),
+    )
+
+
+def to_recipe(recipe: Recipe | None) -> str:
+    """As JSON; empty: none."""
+    return "" if recipe is None else json.dumps(asdict(recipe))
+
+
+def from_recipe(text: str) -> Recipe | None:
+    """Inverse of `to_recipe`."""
+    if not text:
+        return None
+    choices = {name: StageChoice(**choice) for name, choice in json.loads(text).items()}
+    return Recipe(embedder=choices["embedder"], chunker=choices["chunker"])
 
 
 def collection_head(row: Row) -> CollectionHead:
@@ -116,7 +148,7 @@ def document_fields(row: Row) -> DocumentFields:
 
 
 def document_record(row: Row) -> DocumentRecord:
-    """A row of `document` joined with its present `content`."""
+    """A row of `document` joined with its present `content`, and the number of its `passages`."""
     return DocumentRecord(
         key=DocumentKey(row["key"]),
         document=DocumentId(row["id"]),
@@ -140,6 +172,7 @@ def stored_passage(row: Row, span: ByteRange, text: str, attributes: Attributes)
             document=DocumentId(row["name"]),
             document_key=DocumentKey(row["document"]),
             content_key=ContentKey(row["content"]),
+            generation=GenerationNumber(row["generation"]),
             ordinal=row["ordinal"],
             version=row["version"],
             title=row["title"],
@@ -152,13 +185,12 @@ def stored_passage(row: Row, span: ByteRange, text: str, attributes: Attributes)
         ),
         attributes=attributes,
         superseded=None if superseded is None else Position(superseded),
-        passages_in_content=row["passages"],
         text_hash=row["text_hash"],
     )
 
 
 def stored_version(row: Row) -> StoredVersion:
-    """A row of `document` joined with its present content."""
+    """A row of `document` joined with its present content, and the number of its `passages`."""
     return StoredVersion(
         version=row["version"],
         deleted=False,
@@ -264,4 +296,18 @@ def operation(row: Row) -> Operation:
         runner=row["runner"],
         epoch=row["epoch"],
         beats=row["beats"],
+    )
+
+
+def uncut_content(row: Row, text: str) -> UncutContent:
+    """A row of `document` joined with its present content, with the `pages` of its passages, a JSON array of pairs."""
+    return UncutContent(
+        document_key=DocumentKey(row["key"]),
+        document=DocumentId(row["id"]),
+        content_key=ContentKey(row["content"]),
+        content_hash=row["content_hash"],
+        title=row["title"],
+        text=text,
+        outline=row["outline"],
+        pages=() if row["outline"] else tuple((page, start) for page, start in json.loads(row["pages"])),
     )

@@ -19,15 +19,17 @@ from ragstone_server.spi.catalog_records import (
     DefaultReaders,
     DocumentFields,
     DocumentRecord,
-    Generation,
     NewContent,
+    NewCut,
     NewPassage,
     StoredPassage,
     StoredVersion,
+    UncutContent,
     VersionScheme,
 )
 from ragstone_server.spi.catalog_transaction import CatalogTransaction, VectorsMissing
 from ragstone_server.spi.errors import RagstoneError
+from ragstone_server.spi.generations import Generation, GenerationNumber, GenerationRecord, GenerationState
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.operation_store import OperationStore
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
@@ -48,11 +50,16 @@ __all__ = [
     "DocumentFields",
     "DocumentRecord",
     "Generation",
+    "GenerationNumber",
+    "GenerationRecord",
+    "GenerationState",
     "LogTrimmed",
     "NewContent",
+    "NewCut",
     "NewPassage",
     "StoredPassage",
     "StoredVersion",
+    "UncutContent",
     "VectorsMissing",
     "VersionScheme",
     "every_collection",
@@ -156,26 +163,59 @@ class CatalogStore(Protocol):
         """Passages with their texts, superseded ones included, of those that are there. One round trip."""
         ...
 
-    async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
-        """Ranges and texts of the passages of one content with ordinals from `first` to `last`, both included."""
+    async def neighbours(
+        self, content: ContentKey, generation: GenerationNumber, first: int, last: int, /
+    ) -> tuple[tuple[ByteRange, str], ...]:
+        """Ranges and texts of the passages that a generation has of a content, with ordinals `first` to `last`, both included."""
         ...
 
     async def changes(
-        self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: Position,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> ChangeBatch:
         """The log after a position: the present state of up to `limit` documents that changed, each once, in commit order.
 
-        `vectors` names the embedder whose vectors to add. The position of the batch is that of its last change, or `after` where
-        there is none. Raises `LogTrimmed` where changes after the position are no longer there.
+        Their passages are those of the generation. `vectors` names the embedder whose vectors to add. The position of the batch
+        is that of its last change, or `after` where there is none. Raises `LogTrimmed` where changes after the position are no
+        longer there.
         """
         ...
 
     async def snapshot(
-        self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: DocumentKey,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> tuple[ChangeBatch, DocumentKey | None]:
         """The present state of up to `limit` documents with keys greater than `after`, and the key to go on from (None: done).
 
         The batch's position is the collection's head when it was read.
+        """
+        ...
+
+    async def uncut(
+        self, collection: CollectionKey, generation: GenerationNumber, after: DocumentKey, limit: int, /
+    ) -> tuple[UncutContent, ...]:
+        """Present contents of which the generation has no passages: of documents with keys greater than `after`, ascending."""
+        ...
+
+    async def drop_generation(self, collection: CollectionKey, generation: GenerationNumber, limit: int, /) -> int:
+        """Delete up to `limit` passages of a generation that is not live, and after them vectors that the tenant no longer needs.
+
+        These are the ones of embedders that none of its generations has. Returns how many rows went; 0: all are gone. From the
+        first call on nothing is written to the generation.
         """
         ...
 

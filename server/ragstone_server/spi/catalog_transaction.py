@@ -7,13 +7,14 @@ from typing import Protocol
 from ragstone_server.spi.catalog_records import (
     CollectionRecord,
     DocumentFields,
-    Generation,
     NewContent,
+    NewCut,
     StoredVersion,
 )
 from ragstone_server.spi.errors import RequestError
+from ragstone_server.spi.generations import Generation, GenerationNumber, GenerationState, Recipe
 from ragstone_server.spi.names import DocumentId
-from ragstone_server.spi.positions import Position
+from ragstone_server.spi.positions import ContentKey, Position
 
 
 class CatalogTransaction(Protocol):
@@ -50,8 +51,25 @@ class CatalogTransaction(Protocol):
         """Leave a fence for a document that is not there."""
         ...
 
-    async def set_generation(self, generation: Generation, /) -> None:
-        """Name what makes the collection's passages and vectors."""
+    async def add_generation(
+        self, generation: Generation, recipe: Recipe | None, state: GenerationState, now: datetime, /
+    ) -> GenerationNumber:
+        """Have a further generation, to which documents are written from now on."""
+        ...
+
+    async def set_generation_state(self, number: GenerationNumber, state: GenerationState, now: datetime, /) -> None:
+        """Move a generation; one that becomes live is activated now, and the one that was live becomes a former one.
+
+        Raises `GenerationNotFound`.
+        """
+        ...
+
+    async def put_cut(self, content: ContentKey, generation: GenerationNumber, cut: NewCut, /) -> bool:
+        """Write the passages that a generation has of a content. No row of the change log: nobody follows it yet.
+
+        False, and nothing is written, where the content is no longer the present one of its document, or has them already.
+        Raises `VectorsMissing`, `GenerationNotFound`.
+        """
         ...
 
 

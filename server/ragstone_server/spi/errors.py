@@ -22,6 +22,8 @@ class Reason(StrEnum):
     VERSION_STALE = "VERSION_STALE"
     VERSION_SCHEME_MISMATCH = "VERSION_SCHEME_MISMATCH"
     GENERATION_MISMATCH = "GENERATION_MISMATCH"
+    GENERATION_NOT_FOUND = "GENERATION_NOT_FOUND"
+    GENERATION_NOT_READY = "GENERATION_NOT_READY"
     DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
     DOCUMENT_UNSUPPORTED = "DOCUMENT_UNSUPPORTED"
     DOCUMENT_BROKEN = "DOCUMENT_BROKEN"
@@ -165,9 +167,21 @@ class VersionSchemeMismatch(RequestError):
 
 
 class GenerationMismatch(RequestError):
-    """The collection was indexed by another embedder, chunker or analyzer than the configured ones."""
+    """The generation was made by another embedder or chunker than the ones that can be opened for it."""
 
     reason = Reason.GENERATION_MISMATCH
+
+
+class GenerationNotFound(RequestError):
+    """The collection has no such generation."""
+
+    reason = Reason.GENERATION_NOT_FOUND
+
+
+class GenerationNotReady(RequestError):
+    """The generation is not in a state for this."""
+
+    reason = Reason.GENERATION_NOT_READY
 
 
 class DocumentTooLarge(RequestError):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ragstone_server.spi.generations import GenerationNumber
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import ContentKey, DocumentKey, PassageKey
@@ -19,8 +20,9 @@ class Passage:
     document: DocumentId
     document_key: DocumentKey
     content_key: ContentKey
+    generation: GenerationNumber
     ordinal: int
-    """Counted from 0 within its content."""
+    """Counted from 0 within its content, as the generation cut it."""
     version: int
     title: str
     uri: str

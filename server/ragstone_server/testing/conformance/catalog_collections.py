@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, DefaultReaders, Generation, VersionScheme
+from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, DefaultReaders, VersionScheme
 from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty, CollectionNotFound
 from ragstone_server.spi.names import DocumentId, TenantId
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey
@@ -38,7 +38,7 @@ class CollectionTests:
             key=created.key,
             name=NAME,
             settings=SETTINGS,
-            generation=None,
+            generations=(),
             created=NOW,
             updated=NOW,
             head=NO_POSITION,
@@ -108,18 +108,6 @@ class CollectionTests:
         assert updated.head == 1
         assert await store.collection(collection.name) == updated
         assert await store.document_count(collection.key) == 1
-
-    async def test_the_generation_is_set_in_a_transaction(
-        self, store: CatalogStore, collection: CollectionRecord
-    ) -> None:
-        """And is there for the next one."""
-        generation = Generation(embedder=EMBEDDER, chunker="sample-chunker")
-        async with store.transaction(collection.key) as transaction:
-            assert transaction.collection == collection
-            await transaction.set_generation(generation)
-        assert (await store.collection(collection.name)).generation == generation
-        async with store.transaction(collection.key) as transaction:
-            assert transaction.collection.generation == generation
 
     async def test_a_full_collection_is_deleted_only_by_force(
         self, store: CatalogStore, collection: CollectionRecord

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionHead, CollectionRecord, LogTrimmed
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.testing.conformance.catalog_samples import (
@@ -62,20 +63,20 @@ class LogTests:
         gone = await store.document(collection.key, DocumentId("b"))
         await put(store, collection.key, "c", "dog")
         await delete(store, collection.key, "b")
-        batch = await store.changes(collection.key, Position(0), 10, texts=True, vectors=EMBEDDER)
+        batch = await store.changes(collection.key, FIRST, Position(0), 10, texts=True, vectors=EMBEDDER)
         assert gone is not None
         assert [[each.text for each in change.passages] for change in batch.changes] == [["winter"], ["dog"], []]
         assert (batch.changes[2].document, batch.position) == (gone.key, 5)
         assert [change.language for change in batch.changes] == ["en", "en", None]
-        after = await store.changes(collection.key, Position(5), 10, texts=True, vectors=None)
+        after = await store.changes(collection.key, FIRST, Position(5), 10, texts=True, vectors=None)
         assert (after.changes, after.position) == ((), 5)
 
     async def test_a_batch_has_what_was_asked_for(self, store: CatalogStore, collection: CollectionRecord) -> None:
         """Texts, vectors of one embedder, both or neither."""
         await put(store, collection.key, "a", "ferry", "island", of=fields("Title"))
         for texts, vectors in ((True, None), (False, EMBEDDER), (False, None), (True, "unknown")):
-            first = await store.changes(collection.key, Position(0), 10, texts=texts, vectors=vectors)
-            second, _ = await store.snapshot(collection.key, BEGIN, 10, texts=texts, vectors=vectors)
+            first = await store.changes(collection.key, FIRST, Position(0), 10, texts=texts, vectors=vectors)
+            second, _ = await store.snapshot(collection.key, FIRST, BEGIN, 10, texts=texts, vectors=vectors)
             for batch in (first, second):
                 passages = batch.changes[0].passages
                 assert [each.text for each in passages] == (["Title\nferry", "Title\nisland"] if texts else ["", ""])
@@ -182,7 +183,7 @@ class LogTests:
         await store.retire(collection.key, Position(0), Position(4), NOW)
         assert (await store.collection(collection.name)).trimmed == 4
         with pytest.raises(LogTrimmed):
-            await store.changes(collection.key, Position(3), 10, texts=True, vectors=None)
+            await store.changes(collection.key, FIRST, Position(3), 10, texts=True, vectors=None)
         await delete(store, collection.key, "0")
         for follower in (early, late):
             await follower.catch_up(2)
@@ -199,16 +200,16 @@ class LogTests:
         """Each document once, with the head of the moment; what changes meanwhile is in the log."""
         for number in range(5):
             await put(store, collection.key, f"{number}", f"text {number}")
-        first, after = await store.snapshot(collection.key, BEGIN, 2, texts=True, vectors=None)
+        first, after = await store.snapshot(collection.key, FIRST, BEGIN, 2, texts=True, vectors=None)
         assert (len(first.changes), first.position) == (2, 5)
         assert after is not None
         await put(store, collection.key, "5", "text 5")
         await delete(store, collection.key, "0")
-        second, last = await store.snapshot(collection.key, after, 10, texts=True, vectors=None)
+        second, last = await store.snapshot(collection.key, FIRST, after, 10, texts=True, vectors=None)
         assert (len(second.changes), second.position, last) == (4, 7, None)
         keys = [change.document for batch in (first, second) for change in batch.changes]
         assert keys == sorted(set(keys))
-        empty, end = await store.snapshot(collection.key, DocumentKey(keys[-1]), 10, texts=True, vectors=None)
+        empty, end = await store.snapshot(collection.key, FIRST, DocumentKey(keys[-1]), 10, texts=True, vectors=None)
         assert (empty.changes, end) == ((), None)
 
     async def test_followers_are_noted(self, store: CatalogStore, collection: CollectionRecord) -> None:

@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragstone_server.spi.catalog_records import NewCut
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, DocumentRecord
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId, TenantId
 from ragstone_server.spi.positions import ContentKey, PassageKey
 from ragstone_server.spi.ranges import ByteRange
@@ -90,7 +92,7 @@ class ReadTests:
         stored = await follower.stored()
         record = await store.document(collection.key, A)
         assert record is not None
-        for ordinal, (each, written) in enumerate(zip(stored, new.passages, strict=True)):
+        for ordinal, (each, written) in enumerate(zip(stored, new.cuts[FIRST].passages, strict=True)):
             passage = each.passage
             assert (passage.document, passage.document_key, passage.version) == (A, record.key, 3)
             assert (passage.title, passage.uri) == ("Tariffs", described.uri)
@@ -98,7 +100,7 @@ class ReadTests:
             assert (passage.headings, passage.range) == (written.headings, written.range)
             assert passage.text == ("ferry fares", "Fähre")[ordinal]
             assert passage.metadata == described.attributes.metadata
-            assert (each.attributes, each.superseded, each.passages_in_content) == (described.attributes, None, 2)
+            assert (each.attributes, each.superseded) == (described.attributes, None)
             assert each.text_hash == written.text_hash
         assert len({each.passage.content_key for each in stored}) == 1
         assert follower.texts()[1] == "Tariffs\nFares > Adults ⛴\nferry fares"
@@ -148,13 +150,13 @@ class ReadTests:
         await follower.catch_up()
         key = (await follower.stored())[0].passage.content_key
         await put(store, collection.key, A, "other", version=2)
-        every = await store.neighbours(key, 0, 100)
+        every = await store.neighbours(key, FIRST, 0, 100)
         assert [text for _, text in every] == pieces
         assert [span.of(GAP.join(pieces).encode()) for span, _ in every] == pieces
-        assert await store.neighbours(key, 1, 2) == every[1:3]
-        assert await store.neighbours(key, -5, 0) == every[:1]
-        assert await store.neighbours(key, 4, 9) == ()
-        assert await store.neighbours(ContentKey(10**9), 0, 9) == ()
+        assert await store.neighbours(key, FIRST, 1, 2) == every[1:3]
+        assert await store.neighbours(key, FIRST, -5, 0) == every[:1]
+        assert await store.neighbours(key, FIRST, 4, 9) == ()
+        assert await store.neighbours(ContentKey(10**9), FIRST, 0, 9) == ()
 
     @PROPERTY
     @given(pieces=_PIECES)
@@ -168,7 +170,7 @@ class ReadTests:
         await follower.catch_up()
         stored = await follower.stored()
         assert [each.passage.text for each in stored] == pieces
-        found = await store.neighbours(stored[0].passage.content_key, 0, len(pieces))
+        found = await store.neighbours(stored[0].passage.content_key, FIRST, 0, len(pieces))
         assert [text for _, text in found] == pieces
         for each in stored:
             assert [p.passage.text for p in (await store.passages(collection.key, [each.passage.key])).values()] == [
@@ -178,7 +180,7 @@ class ReadTests:
     async def test_ranges_may_overlap_and_be_empty(self, store: CatalogStore, collection: CollectionRecord) -> None:
         """A chunker may do so."""
         whole = content("€" * 9000)
-        first = whole.passages[0]
+        first = whole.cuts[FIRST].passages[0]
         spans = [(0, 27000), (0, 3), (8190, 8193), (8193, 8193), (16383, 24579), (26997, 27000), (27000, 27000)]
         passages = [
             type(first)(
@@ -195,9 +197,7 @@ class ReadTests:
             content_hash=b"x",
             size_bytes=1,
             text=whole.text,
-            passages=tuple(passages),
-            vectors=whole.vectors,
-            embedder="e",
+            cuts={FIRST: NewCut(passages=tuple(passages), vectors=whole.cuts[FIRST].vectors, embedder="e")},
         )
         async with store.transaction(collection.key) as transaction:
             await transaction.put_document(A, 1, fields(), new, NOW)

@@ -16,13 +16,16 @@ from ragstone_server.spi.catalog_store import (
     CollectionSettings,
     DefaultReaders,
     DocumentFields,
+    GenerationNumber,
     LogTrimmed,
     NewContent,
+    NewCut,
     NewPassage,
     StoredPassage,
     VersionScheme,
 )
 from ragstone_server.spi.evidence import rendered
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.metadata import MetadataValue
 from ragstone_server.spi.names import CollectionId, CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, PassageKey, Position
@@ -87,19 +90,23 @@ def content(
         content_hash=hashlib.sha256(f"{title}\0{text}".encode()).digest(),
         size_bytes=len(text.encode()) + 100,
         text=text,
-        passages=tuple(
-            NewPassage(
-                passage_id=f"{key.hex()}-{ordinal}",
-                range=span,
-                page=ordinal + 1,
-                headings=headings,
-                text_hash=key,
-                tokens=len(piece.split()),
+        cuts={
+            FIRST: NewCut(
+                passages=tuple(
+                    NewPassage(
+                        passage_id=f"{key.hex()}-{ordinal}",
+                        range=span,
+                        page=ordinal + 1,
+                        headings=headings,
+                        text_hash=key,
+                        tokens=len(piece.split()),
+                    )
+                    for ordinal, (piece, span, key) in enumerate(zip(pieces, ranges, hashes, strict=True))
+                ),
+                vectors={key: vector(key) for key in hashes} if vectors else {},
+                embedder=embedder,
             )
-            for ordinal, (piece, span, key) in enumerate(zip(pieces, ranges, hashes, strict=True))
-        ),
-        vectors={key: vector(key) for key in hashes} if vectors else {},
-        embedder=embedder,
+        },
     )
 
 
@@ -136,13 +143,17 @@ class Follower:
     store: CatalogStore
     collection: CollectionKey
     position: Position = NO_POSITION
+    generation: GenerationNumber = FIRST
+    embedder: str = EMBEDDER
     documents: dict[DocumentKey, DocumentChange] = field(default_factory=dict)
     rebuilt: int = 0
 
     async def read(self, limit: int) -> ChangeBatch:
         """Apply the next batch, whatever it takes."""
         try:
-            batch = await self.store.changes(self.collection, self.position, limit, texts=True, vectors=EMBEDDER)
+            batch = await self.store.changes(
+                self.collection, self.generation, self.position, limit, texts=True, vectors=self.embedder
+            )
         except LogTrimmed:
             return await self.rebuild(limit)
         self.take(batch)
@@ -156,7 +167,9 @@ class Follower:
         after: DocumentKey | None = BEGIN
         begun: ChangeBatch | None = None
         while after is not None:
-            batch, after = await self.store.snapshot(self.collection, after, limit, texts=True, vectors=EMBEDDER)
+            batch, after = await self.store.snapshot(
+                self.collection, self.generation, after, limit, texts=True, vectors=self.embedder
+            )
             begun = begun or batch
             self.take(batch)
         assert begun is not None

@@ -7,6 +7,7 @@ import pytest
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.testing.conformance.catalog_collections import CollectionTests
+from ragstone_server.testing.conformance.catalog_generations import GenerationTests
 from ragstone_server.testing.conformance.catalog_log import LogTests
 from ragstone_server.testing.conformance.catalog_operations import OperationTests
 from ragstone_server.testing.conformance.catalog_prompts import PromptTests
@@ -18,7 +19,15 @@ from ragstone_server.testing.conformance.catalog_writes import WriteTests
 
 
 class CatalogStoreConformance(
-    CollectionTests, WriteTests, ReadTests, LogTests, PromptTests, SourceTests, OperationTests, QuestionTests
+    CollectionTests,
+    WriteTests,
+    ReadTests,
+    LogTests,
+    GenerationTests,
+    PromptTests,
+    SourceTests,
+    OperationTests,
+    QuestionTests,
 ):
     """All of it."""
 

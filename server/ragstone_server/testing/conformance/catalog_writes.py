@@ -6,6 +6,7 @@ import pytest
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, Generation, StoredVersion, VectorsMissing
 from ragstone_server.spi.errors import DocumentNotFound
+from ragstone_server.spi.generations import GenerationState
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.testing.conformance.catalog_samples import (
     EMBEDDER,
@@ -168,7 +169,7 @@ class WriteTests:
 
         async def write() -> None:
             async with store.transaction(collection.key) as transaction:
-                await transaction.set_generation(Generation(embedder="x", chunker="y"))
+                await transaction.add_generation(Generation(embedder="x", chunker="y"), None, GenerationState.LIVE, NOW)
                 await transaction.delete_document(C, 2, NOW)
                 await transaction.put_fence(DocumentId("d"), 1, NOW)
                 await transaction.put_document(A, 2, fields(), content("island"), NOW)

@@ -12,6 +12,7 @@ import pytest
 
 from ragstone_server.spi.context import Caller, RequestContext
 from ragstone_server.spi.evidence import NumberedPassage, Passage, ScoredPassage
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.generator import (
     Finished,
     FinishReason,
@@ -42,6 +43,7 @@ def numbered(number: int, text: str, *, title: str = "", headings: tuple[str, ..
         document=DocumentId(f"document-{number}"),
         document_key=DocumentKey(number),
         content_key=ContentKey(number),
+        generation=FIRST,
         ordinal=0,
         version=1,
         title=title,

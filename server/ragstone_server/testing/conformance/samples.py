@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ragstone_server.spi.context import Caller, RequestContext
 from ragstone_server.spi.evidence import Passage, ScoredPassage
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName, DocumentId
 from ragstone_server.spi.positions import ContentKey, DocumentKey, PassageKey
 from ragstone_server.spi.ranges import ByteRange
@@ -34,6 +35,7 @@ def scored(
             document=DocumentId(f"document-{document}"),
             document_key=DocumentKey(document),
             content_key=ContentKey(document * 1000 + version),
+            generation=FIRST,
             ordinal=0,
             version=version,
             title=f"Document {document}",

@@ -13,12 +13,15 @@ from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     DocumentFields,
     DocumentRecord,
+    GenerationNumber,
     NewContent,
     NewPassage,
     StoredPassage,
     StoredVersion,
+    UncutContent,
 )
 from ragstone_server.spi.evidence import Passage, rendered
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId, TenantId
 from ragstone_server.spi.positions import ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.views import DocumentChange, IndexedPassage
@@ -49,12 +52,17 @@ class Content:
     version: int
     title: str
     new: NewContent
-    passages: tuple[PassageKey, ...]
+    passages: Mapping[GenerationNumber, tuple[PassageKey, ...]]
     superseded: Position | None = None
 
-    def text(self, ordinal: int) -> str:
+    def text(self, passage: NewPassage) -> str:
         """Of a passage."""
-        return self.new.passages[ordinal].range.of(self.new.text.encode())
+        return passage.range.of(self.new.text.encode())
+
+    def cut(self, generation: GenerationNumber) -> tuple[tuple[PassageKey, NewPassage], ...]:
+        """The passages that a generation has of it, with their keys."""
+        new = self.new.cuts.get(generation)
+        return tuple(zip(self.passages[generation], new.passages, strict=True)) if new else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +89,13 @@ class CollectionState:
     fences: dict[bytes, int] = field(default_factory=dict)
     log: dict[Position, DocumentKey] = field(default_factory=dict)
     followers: dict[str, tuple[Position, datetime]] = field(default_factory=dict)
+    generations: int = 0
+    """How many there have ever been."""
+
+    @property
+    def live(self) -> GenerationNumber:
+        """The generation that answers."""
+        return self.record.live.number if self.record.live else FIRST
 
     def copy(self) -> "CollectionState":
         """For a transaction to write to. Followers are not part of it: they are noted beside transactions."""
@@ -99,7 +114,8 @@ class CollectionState:
     def used_vectors(self) -> set[tuple[TenantId, bytes]]:
         """Hashes of the passages' texts."""
         tenant = self.record.name.tenant
-        return {(tenant, passage.text_hash) for content in self.contents.values() for passage in content.new.passages}
+        cuts = (cut for content in self.contents.values() for cut in content.new.cuts.values())
+        return {(tenant, passage.text_hash) for cut in cuts for passage in cut.passages}
 
     def stored_version(self, document: DocumentId, fence: bytes) -> StoredVersion | None:
         """Of the document, or its fence's."""
@@ -110,7 +126,7 @@ class CollectionState:
                 content_hash=self.contents[present.content].new.content_hash,
                 document_key=present.key,
                 fields=present.fields,
-                passages=len(self.contents[present.content].passages),
+                passages=len(self.contents[present.content].cut(self.live)),
             )
         if (version := self.fences.get(fence)) is not None:
             return StoredVersion(version=version, deleted=True, content_hash=b"", document_key=None)
@@ -125,7 +141,7 @@ class CollectionState:
             version=document.version,
             fields=document.fields,
             size_bytes=content.new.size_bytes,
-            passages=len(content.passages),
+            passages=len(content.cut(self.live)),
             position=document.position,
             created=document.created,
             updated=document.updated,
@@ -135,11 +151,40 @@ class CollectionState:
         """All passages, superseded ones included."""
         documents = self.by_key()
         for content in self.contents.values():
-            for ordinal, new in enumerate(content.new.passages):
-                yield _stored(documents[content.document], content, ordinal, new)
+            for generation in content.new.cuts:
+                for ordinal, (key, new) in enumerate(content.cut(generation)):
+                    yield _stored(documents[content.document], content, generation, ordinal, key, new)
+
+    def uncut(self, generation: GenerationNumber, after: DocumentKey) -> Iterator[UncutContent]:
+        """Present contents without passages of the generation, in the order of their documents."""
+        for key, document in self.by_key().items():
+            content = self.contents[document.content]
+            if key > after and generation not in content.new.cuts:
+                passages = [passage for cut in content.new.cuts.values() for passage in cut.passages]
+                starts: dict[int, int] = {}
+                for passage in passages:
+                    if passage.page is not None:
+                        starts[passage.page] = min(passage.range.start, starts.get(passage.page, passage.range.start))
+                yield UncutContent(
+                    document_key=key,
+                    document=document.document,
+                    content_key=content.key,
+                    content_hash=content.new.content_hash,
+                    title=content.title,
+                    text=content.new.text,
+                    outline=content.new.outline,
+                    pages=() if content.new.outline else tuple(sorted(starts.items())),
+                )
 
     def change(
-        self, key: DocumentKey, document: Document | None, *, texts: bool, vectors: Vectors, embedder: str | None
+        self,
+        key: DocumentKey,
+        document: Document | None,
+        generation: GenerationNumber,
+        *,
+        texts: bool,
+        vectors: Vectors,
+        embedder: str | None,
     ) -> DocumentChange:
         """The document's present state as a follower sees it."""
         if document is None:
@@ -147,25 +192,33 @@ class CollectionState:
         content, tenant = self.contents[document.content], self.record.name.tenant
         passages = tuple(
             IndexedPassage(
-                key=content.passages[ordinal],
-                text=rendered(content.title, new.headings, content.text(ordinal)) if texts else "",
+                key=passage,
+                text=rendered(content.title, new.headings, content.text(new)) if texts else "",
                 vector=None if embedder is None else vectors.get((tenant, embedder, new.text_hash)),
             )
-            for ordinal, new in enumerate(content.new.passages)
+            for passage, new in content.cut(generation)
         )
         fields = document.fields
         return DocumentChange(document=key, attributes=fields.attributes, language=fields.language, passages=passages)
 
 
-def _stored(document: Document, content: Content, ordinal: int, new: NewPassage) -> StoredPassage:
+def _stored(
+    document: Document,
+    content: Content,
+    generation: GenerationNumber,
+    ordinal: int,
+    key: PassageKey,
+    new: NewPassage,
+) -> StoredPassage:
     attributes = document.fields.attributes
     return StoredPassage(
         passage=Passage(
-            key=content.passages[ordinal],
+            key=key,
             passage_id=new.passage_id,
             document=document.document,
             document_key=document.key,
             content_key=content.key,
+            generation=generation,
             ordinal=ordinal,
             version=content.version,
             title=content.title,
@@ -173,11 +226,10 @@ def _stored(document: Document, content: Content, ordinal: int, new: NewPassage)
             page=new.page,
             headings=new.headings,
             range=new.range,
-            text=content.text(ordinal),
+            text=content.text(new),
             metadata=attributes.metadata,
         ),
         attributes=attributes,
         superseded=content.superseded,
-        passages_in_content=len(content.passages),
         text_hash=new.text_hash,
     )

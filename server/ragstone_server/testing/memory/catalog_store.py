@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,11 @@ from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     CollectionSettings,
     DocumentRecord,
+    GenerationNumber,
     LogTrimmed,
     StoredPassage,
     StoredVersion,
+    UncutContent,
 )
 from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty, CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
@@ -76,7 +79,7 @@ class MemoryCatalogStore:
             key=CollectionKey(next(self._keys.collections)),
             name=name,
             settings=settings,
-            generation=None,
+            generations=(),
             created=now,
             updated=now,
             head=NO_POSITION,
@@ -162,16 +165,26 @@ class MemoryCatalogStore:
         stored = state.stored_passages() if state else ()
         return {each.passage.key: each for each in stored if each.passage.key in wanted}
 
-    async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
+    async def neighbours(
+        self, content: ContentKey, generation: GenerationNumber, first: int, last: int, /
+    ) -> tuple[tuple[ByteRange, str], ...]:
         """Passages of one content by their ordinals."""
         for state in self._states.values():
             if (stored := state.contents.get(content)) is not None:
-                ordinals = range(max(first, 0), min(last + 1, len(stored.passages)))
-                return tuple((stored.new.passages[each].range, stored.text(each)) for each in ordinals)
+                cut = stored.cut(generation)[max(first, 0) : max(last + 1, 0)]
+                return tuple((new.range, stored.text(new)) for _, new in cut)
         return ()
 
     async def changes(
-        self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: Position,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> ChangeBatch:
         """The log after a position. Raises `LogTrimmed`."""
         state = self._states.get(collection)
@@ -184,14 +197,22 @@ class MemoryCatalogStore:
         present = state.by_key()
         return ChangeBatch(
             changes=tuple(
-                state.change(key, present.get(key), texts=texts, vectors=self._vectors, embedder=vectors)
+                state.change(key, present.get(key), generation, texts=texts, vectors=self._vectors, embedder=vectors)
                 for key in order
             ),
             position=rows[-1][0] if rows else after,
         )
 
     async def snapshot(
-        self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: DocumentKey,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> tuple[ChangeBatch, DocumentKey | None]:
         """The present state, page by page."""
         state = self._states.get(collection)
@@ -201,12 +222,32 @@ class MemoryCatalogStore:
         page = rest[:limit]
         batch = ChangeBatch(
             changes=tuple(
-                state.change(key, document, texts=texts, vectors=self._vectors, embedder=vectors)
+                state.change(key, document, generation, texts=texts, vectors=self._vectors, embedder=vectors)
                 for key, document in page
             ),
             position=state.record.head,
         )
         return batch, page[-1][0] if len(rest) > limit else None
+
+    async def uncut(
+        self, collection: CollectionKey, generation: GenerationNumber, after: DocumentKey, limit: int, /
+    ) -> tuple[UncutContent, ...]:
+        """Present contents without passages of the generation."""
+        state = self._states.get(collection)
+        return tuple(islice(state.uncut(generation, after), limit)) if state else ()
+
+    async def drop_generation(self, collection: CollectionKey, generation: GenerationNumber, limit: int, /) -> int:
+        """Forget a generation, some contents at a time."""
+        async with self._locks[collection]:
+            state = self._state(collection)
+            kept = tuple(each for each in state.record.generations if each.number != generation)
+            state.record = replace(state.record, generations=kept)
+            having = [content for content in state.contents.values() if generation in content.new.cuts]
+            for content in having[:limit]:
+                cuts = {number: cut for number, cut in content.new.cuts.items() if number != generation}
+                state.contents[content.key] = replace(content, new=replace(content.new, cuts=cuts))
+            self._sweep()
+            return len(having[:limit]) or self._sweep_embedders(state.record.name.tenant, limit)
 
     async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
         """Delete superseded contents and the beginning of the log."""
@@ -244,6 +285,15 @@ class MemoryCatalogStore:
         if state is None:
             raise CollectionNotFound("the collection was deleted")
         return state
+
+    def _sweep_embedders(self, tenant: TenantId, limit: int) -> int:
+        """Forget vectors of embedders that no generation of the tenant has; return how many."""
+        records = [state.record for state in self._states.values() if state.record.name.tenant == tenant]
+        needed = {each.generation.embedder for record in records for each in record.generations}
+        unused = [key for key in self._vectors if key[0] == tenant and key[1] not in needed][:limit]
+        for key in unused:
+            del self._vectors[key]
+        return len(unused)
 
     def _sweep(self) -> None:
         """Forget the vectors that no passage of their tenant uses."""

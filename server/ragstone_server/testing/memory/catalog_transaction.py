@@ -12,11 +12,16 @@ from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     DocumentFields,
     Generation,
+    GenerationNumber,
+    GenerationRecord,
+    GenerationState,
     NewContent,
+    NewCut,
     StoredVersion,
     VectorsMissing,
 )
-from ragstone_server.spi.errors import DocumentNotFound
+from ragstone_server.spi.errors import DocumentNotFound, GenerationNotFound
+from ragstone_server.spi.generations import Recipe
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.testing.memory.catalog_state import CollectionState, Content, Document, Keys, VectorKey, Vectors
@@ -49,7 +54,8 @@ class MemoryTransaction:
         """Write a document's new version and its change."""
         former = self.state.documents.get(document)
         if content is not None:
-            self._take_vectors(content)
+            for cut in content.cuts.values():
+                self._take_vectors(cut)
         elif former is None:
             raise DocumentNotFound(metadata={"document": document})
         key = former.key if former else DocumentKey(next(self._keys.documents))
@@ -87,9 +93,55 @@ class MemoryTransaction:
         """Leave a fence."""
         self.state.fences[self._fence(document)] = version
 
-    async def set_generation(self, generation: Generation, /) -> None:
-        """Name what makes the collection's passages and vectors."""
-        self.state.record = replace(self.state.record, generation=generation)
+    async def add_generation(
+        self, generation: Generation, recipe: Recipe | None, state: GenerationState, now: datetime, /
+    ) -> GenerationNumber:
+        """Have a further generation."""
+        self.state.generations += 1
+        record = GenerationRecord(
+            number=GenerationNumber(self.state.generations),
+            generation=generation,
+            recipe=recipe,
+            state=state,
+            created=now,
+            activated=now if state is GenerationState.LIVE else None,
+        )
+        self._have((*self.state.record.generations, record))
+        return record.number
+
+    async def set_generation_state(self, number: GenerationNumber, state: GenerationState, now: datetime, /) -> None:
+        """Move a generation. Raises `GenerationNotFound`."""
+        self._check(number)
+        live, former = GenerationState.LIVE, GenerationState.FORMER
+        moved = []
+        for each in self.state.record.generations:
+            if each.number == number:
+                moved.append(replace(each, state=state, activated=now if state is live else each.activated))
+            else:
+                moved.append(replace(each, state=former) if each.state is live and state is live else each)
+        self._have(tuple(moved))
+
+    async def put_cut(self, content: ContentKey, generation: GenerationNumber, cut: NewCut, /) -> bool:
+        """Write the passages that a generation has of a content. Raises `VectorsMissing`, `GenerationNotFound`."""
+        self._check(generation)
+        stored = self.state.contents.get(content)
+        if stored is None or stored.superseded is not None or generation in stored.new.cuts:
+            return False
+        self._take_vectors(cut)
+        keys = tuple(PassageKey(next(self._keys.passages)) for _ in cut.passages)
+        self.state.contents[content] = replace(
+            stored,
+            new=replace(stored.new, cuts={**stored.new.cuts, generation: cut}),
+            passages={**stored.passages, generation: keys},
+        )
+        return True
+
+    def _have(self, generations: tuple[GenerationRecord, ...]) -> None:
+        self.state.record = self.collection = replace(self.state.record, generations=generations)
+
+    def _check(self, number: GenerationNumber) -> None:
+        if self.state.record.generation(number) is None:
+            raise GenerationNotFound(metadata={"generation": str(number)})
 
     def _change(self, document: DocumentKey) -> Position:
         position = Position(self.state.record.head + 1)
@@ -100,17 +152,20 @@ class MemoryTransaction:
     def _put_content(self, document: DocumentKey, version: int, title: str, content: NewContent | None) -> ContentKey:
         assert content is not None
         key = ContentKey(next(self._keys.contents))
-        passages = tuple(PassageKey(next(self._keys.passages)) for _ in content.passages)
+        passages = {
+            number: tuple(PassageKey(next(self._keys.passages)) for _ in cut.passages)
+            for number, cut in content.cuts.items()
+        }
         self.state.contents[key] = Content(
             key=key, document=document, version=version, title=title, new=content, passages=passages
         )
         return key
 
-    def _take_vectors(self, content: NewContent) -> None:
+    def _take_vectors(self, cut: NewCut) -> None:
         """Take known ones too: before the commit, another collection's transaction may forget them."""
         tenant = self.collection.name.tenant
-        keys = {(tenant, content.embedder, passage.text_hash) for passage in content.passages}
-        known = {**content.vectors, **{key[2]: self._known[key] for key in keys if key in self._known}}
+        keys = {(tenant, cut.embedder, passage.text_hash) for passage in cut.passages}
+        known = {**cut.vectors, **{key[2]: self._known[key] for key in keys if key in self._known}}
         known |= {key[2]: self.vectors[key] for key in keys if key in self.vectors}
         if any(key[2] not in known for key in keys):
             raise VectorsMissing

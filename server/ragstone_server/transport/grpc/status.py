@@ -26,6 +26,8 @@ CODES: Mapping[Reason, grpc.StatusCode] = {
     Reason.VERSION_STALE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.VERSION_SCHEME_MISMATCH: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.GENERATION_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.GENERATION_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.GENERATION_NOT_READY: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.DOCUMENT_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.DOCUMENT_UNSUPPORTED: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.DOCUMENT_BROKEN: grpc.StatusCode.INVALID_ARGUMENT,
