@@ -8,11 +8,12 @@ from ragstone_server.indexing.together import together
 from ragstone_server.pipelines.agreement import overlap, rank_biased_overlap, text_overlap
 from ragstone_server.pipelines.recording import Retriever
 from ragstone_server.pipelines.retrieve import Retrieval, RetrieveRequest
+from ragstone_server.spi.catalog_store import CollectionRecord
 from ragstone_server.spi.context import RequestContext
-from ragstone_server.spi.errors import InvalidRequest
+from ragstone_server.spi.errors import GenerationNotFound, GenerationNotReady, InvalidRequest
 from ragstone_server.spi.evidence import ScoredPassage
 from ragstone_server.spi.filters import Filter
-from ragstone_server.spi.generations import GenerationNumber, GenerationRecord
+from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, GenerationState
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import DocumentKey
 from ragstone_server.spi.ranges import ByteRange
@@ -108,8 +109,7 @@ class CompareGenerations:
     async def __call__(self, request: CompareRequest) -> GenerationComparison:
         """Raises `GenerationNotFound`, `GenerationNotReady`, and what `Retrieve` raises."""
         collection = await self._catalog.collection(request.context.collection)
-        compared = self._catalog.readable_generation(collection, request.compared)
-        base = self._catalog.readable_generation(collection, request.base)
+        compared, base = _readable(collection, request.compared), _readable(collection, request.base)
         if compared.number == base.number:
             raise InvalidRequest.of_field("base", f"generation {base.number} is compared with itself; name another")
         questions: Sequence[str] = request.questions
@@ -145,6 +145,17 @@ class CompareGenerations:
                 for each in retrieval.degradations
             ),
         )
+
+
+def _readable(collection: CollectionRecord, number: GenerationNumber | None) -> GenerationRecord:
+    """One that has all documents; None: the live one."""
+    record = collection.live if number is None else collection.generation(number)
+    if record is None:
+        which = "live generation; it has had no document" if number is None else f"generation {number}"
+        raise GenerationNotFound(f"{collection.name} has no {which}")
+    if record.state is GenerationState.BUILDING:
+        raise GenerationNotReady(f"generation {record.number} does not have all documents yet; wait for the reindex")
+    return record
 
 
 def documents(passages: Iterable[ScoredPassage]) -> tuple[DocumentId, ...]:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from ragstone_server.pipelines.retrieve import Retrieval, RetrieveRequest
 from ragstone_server.spi.clock import Clock
@@ -21,7 +22,7 @@ MOST_PENDING = 1000
 LAST_WRITE_S = 2.0
 """Longest time for what is pending at the end."""
 
-Retriever = Callable[[RetrieveRequest], Awaitable[Retrieval]]
+Retriever = Callable[[RetrieveRequest], Coroutine[Any, Any, Retrieval]]
 """`Retrieve`, or what stands before it."""
 
 

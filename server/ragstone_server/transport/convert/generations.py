@@ -1,7 +1,6 @@
 """Generations of an index, both ways."""
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -46,8 +45,12 @@ def parse_generation(text: str) -> tuple[CollectionName, GenerationNumber]:
 
 
 def choice_from(wire: generation_pb2.StageChoice) -> StageChoice:
-    """A provider with its settings. A whole number has no fraction: the contract's numbers are all floating."""
-    return StageChoice(use=wire.use, config=json.dumps(_whole(wire.use, MessageToDict(wire.config)), sort_keys=True))
+    """A provider with its settings. Raises `InvalidRequest` for a number that is not finite."""
+    try:
+        config = MessageToDict(wire.config)
+    except ValueError as error:  # of protobuf: NaN and infinity have no JSON
+        raise InvalidRequest(f"a setting of {wire.use}: a number is finite") from error
+    return StageChoice(use=wire.use, config=json.dumps(_whole(config), sort_keys=True))
 
 
 def generation_to(collection: CollectionName, record: GenerationRecord) -> generation_pb2.IndexGeneration:
@@ -109,15 +112,13 @@ def _choice_to(choice: StageChoice) -> generation_pb2.StageChoice:
     return generation_pb2.StageChoice(use=choice.use, config=config)
 
 
-def _whole(where: str, value: Any) -> Any:
-    """Numbers of JSON as they were written. Raises `InvalidRequest` for one that is not finite."""
+def _whole(value: Any) -> Any:
+    """Numbers of JSON as they were written."""
     match value:
         case dict():
-            return {key: _whole(f"{where}.{key}", each) for key, each in value.items()}
+            return {key: _whole(each) for key, each in value.items()}
         case list():
-            return [_whole(where, each) for each in value]
-        case float() if not math.isfinite(value):
-            raise InvalidRequest.of_field(where, "a number is finite")
+            return [_whole(each) for each in value]
         case float() if value.is_integer():
             return int(value)
     return value
