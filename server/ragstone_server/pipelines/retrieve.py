@@ -19,6 +19,7 @@ from ragstone_server.spi.errors import DeadlineExceeded, StageFailed
 from ragstone_server.spi.evidence import ScoredPassage
 from ragstone_server.spi.filters import Filter
 from ragstone_server.spi.fuser import DENSE, LEXICAL, FusedHit, FuseRequest
+from ragstone_server.spi.generations import GenerationNumber
 from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.spi.reranker import Ranked, RerankRequest
 from ragstone_server.spi.rewriter import RewriteRequest, SearchText
@@ -68,6 +69,8 @@ class RetrieveRequest:
     """None: the configured number."""
     min_watermark: str = ""
     """A token; empty: no demand."""
+    generation: GenerationNumber | None = None
+    """Whose passages; None: of the live one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
