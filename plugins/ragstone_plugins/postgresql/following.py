@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ragstone_plugins.postgresql.connections import Database, Transaction
 from ragstone_plugins.postgresql.passages import TEXT, texts
 from ragstone_server.spi.catalog_rows import Row, from_blob, from_headings
-from ragstone_server.spi.catalog_store import LogTrimmed
+from ragstone_server.spi.catalog_store import GenerationNumber, LogTrimmed
 from ragstone_server.spi.change_batches import fitting, gone
 from ragstone_server.spi.evidence import rendered
 from ragstone_server.spi.host import Lane
@@ -48,6 +48,7 @@ async def changes(
     database: Database,
     lane: Lane,
     collection: CollectionKey,
+    generation: GenerationNumber,
     after: Position,
     limit: int,
     *,
@@ -66,7 +67,7 @@ async def changes(
         # Present states, and from its first change on: what a view holds was never superseded before the view's position,
         # so a document does not vanish for queries while it is replaced time and again.
         documents = list(dict.fromkeys(row["document"] for row in reversed(log)))[::-1]
-        states = await _states(transaction, documents, texts=texts, vectors=vectors)
+        states = await _states(transaction, documents, generation, texts=texts, vectors=vectors)
     if not log:
         return ChangeBatch(changes=(), position=after)
     present = await lane.run(_changes, states, with_texts=texts)
@@ -80,6 +81,7 @@ async def snapshot(
     database: Database,
     lane: Lane,
     collection: CollectionKey,
+    generation: GenerationNumber,
     after: DocumentKey,
     limit: int,
     *,
@@ -93,7 +95,7 @@ async def snapshot(
         )
         count = min(limit, fitting([row["text_bytes"] for row in rows]))
         keys = [row["key"] for row in rows[:count]]
-        states = await _states(transaction, keys, texts=texts, vectors=vectors)
+        states = await _states(transaction, keys, generation, texts=texts, vectors=vectors)
     present = await lane.run(_changes, states, with_texts=texts)
     batch = ChangeBatch(
         changes=tuple(present[key] for key in keys), position=Position(heads[0]["head"]) if heads else NO_POSITION
@@ -101,7 +103,9 @@ async def snapshot(
     return batch, DocumentKey(keys[-1]) if count < len(rows) else None
 
 
-async def _states(transaction: Transaction, keys: Sequence[int], *, texts: bool, vectors: str | None) -> _States:
+async def _states(
+    transaction: Transaction, keys: Sequence[int], generation: GenerationNumber, *, texts: bool, vectors: str | None
+) -> _States:
     """Of those that are there."""
     rows = await transaction.run(_STATES, (list(keys),)) if keys else []
     if not rows:
@@ -111,10 +115,11 @@ async def _states(transaction: Transaction, keys: Sequence[int], *, texts: bool,
     columns += ", v.data" if vectors is not None else ", NULL AS data"
     statement = (
         f"SELECT {columns} FROM passage p {TEXT if texts else ''} {_VECTOR if vectors is not None else ''} "  # noqa: S608 - constants
-        "WHERE p.content = ANY(%(contents)s) ORDER BY p.content, p.ordinal"
+        "WHERE p.content = ANY(%(contents)s) AND p.generation = %(generation)s ORDER BY p.content, p.ordinal"
     )
     contents = [row["content"] for row in rows]
-    return _States(rows, await transaction.run(statement, {"contents": contents, "embedder": vectors}))
+    parameters = {"contents": contents, "generation": generation, "embedder": vectors}
+    return _States(rows, await transaction.run(statement, parameters))
 
 
 def _changes(states: _States, *, with_texts: bool) -> dict[int, DocumentChange]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ragstone_plugins.postgresql.connections import Database
 from ragstone_server.spi.catalog_rows import Row, stored_passage
-from ragstone_server.spi.catalog_store import StoredPassage
+from ragstone_server.spi.catalog_store import GenerationNumber, StoredPassage
 from ragstone_server.spi.host import Lane
 from ragstone_server.spi.positions import CollectionKey, ContentKey, PassageKey
 from ragstone_server.spi.ranges import ByteRange
@@ -22,8 +22,8 @@ TEXT = f"""
 """The blocks of the text of a passage `p`."""
 
 _PASSAGES = f"""
-    SELECT p.key, p.content, p.ordinal, p.id, p.start, p.stop, p.page, p.headings, p.text_hash,
-        c.version, c.title, c.superseded, c.passages, d.key AS document, d.id AS name, d.uri, d.attributes,
+    SELECT p.key, p.content, p.generation, p.ordinal, p.id, p.start, p.stop, p.page, p.headings, p.text_hash,
+        c.version, c.title, c.superseded, d.key AS document, d.id AS name, d.uri, d.attributes,
         t.blocks, t.starts
     FROM passage p JOIN content c ON c.key = p.content
         JOIN document d ON d.key = c.document {TEXT}
@@ -31,7 +31,7 @@ _PASSAGES = f"""
 """  # noqa: S608 - constants
 _NEIGHBOURS = f"""
     SELECT p.content, p.start, p.stop, t.blocks, t.starts FROM passage p {TEXT}
-    WHERE p.content = %s AND p.ordinal BETWEEN %s AND %s ORDER BY p.ordinal
+    WHERE p.content = %s AND p.generation = %s AND p.ordinal BETWEEN %s AND %s ORDER BY p.ordinal
 """  # noqa: S608 - constants
 
 
@@ -48,10 +48,10 @@ async def passages(
 
 
 async def neighbours(
-    database: Database, content: ContentKey, first: int, last: int
+    database: Database, content: ContentKey, generation: GenerationNumber, first: int, last: int
 ) -> tuple[tuple[ByteRange, str], ...]:
     """As `CatalogStore.neighbours`."""
-    return tuple(texts(await database.read(_NEIGHBOURS, (content, first, last))))
+    return tuple(texts(await database.read(_NEIGHBOURS, (content, generation, first, last))))
 
 
 def _stored(rows: Sequence[Row]) -> Mapping[PassageKey, StoredPassage]:

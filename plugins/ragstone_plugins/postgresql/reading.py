@@ -20,20 +20,25 @@ from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, Position
 
-_DOCUMENT = """
-    SELECT d.*, c.title, c.size_bytes, c.passages
+PASSAGES = """(
+    SELECT count(*) FROM passage WHERE content = c.key
+        AND generation = (SELECT live_generation FROM collection WHERE key = d.collection)
+) AS passages"""
+"""How many passages a content `c` of a document `d` has."""
+_DOCUMENT = f"""
+    SELECT d.*, c.title, c.size_bytes, {PASSAGES}
     FROM document d JOIN content c ON c.document = d.key AND c.superseded IS NULL
-"""
+"""  # noqa: S608 - a constant
 # Documents and fences in one round trip; of a fence only its hash and version are there.
-_VERSIONS = """
-    SELECT d.id, d.key, d.version, d.uri, d.mime_type, d.language, d.attributes, c.title, c.passages, c.content_hash,
+_VERSIONS = f"""
+    SELECT d.id, d.key, d.version, d.uri, d.mime_type, d.language, d.attributes, c.title, {PASSAGES}, c.content_hash,
         NULL::bytea AS name_hash
     FROM document d JOIN content c ON c.document = d.key AND c.superseded IS NULL
     WHERE d.collection = %s AND d.id = ANY(%s)
     UNION ALL
     SELECT NULL, NULL, version, NULL, NULL, NULL, NULL, NULL, NULL, NULL, name_hash
     FROM fence WHERE collection = %s AND name_hash = ANY(%s)
-"""
+"""  # noqa: S608 - a constant
 
 
 async def collection(database: Database, name: CollectionName) -> CollectionRecord:

@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ragstone_plugins.postgresql import administering, following, passages, reading
+from ragstone_plugins.postgresql import administering, following, generations, passages, reading
 from ragstone_plugins.postgresql.checking import check, refused
 from ragstone_plugins.postgresql.connections import Database
 from ragstone_plugins.postgresql.operations import PostgresqlOperationStore
@@ -25,8 +25,10 @@ from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     CollectionSettings,
     DocumentRecord,
+    GenerationNumber,
     StoredPassage,
     StoredVersion,
+    UncutContent,
 )
 from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.failpoints import FailPoint, reach
@@ -126,25 +128,53 @@ class PostgresqlCatalogStore:
         """Passages with their texts."""
         return await passages.passages(self._database, self._host.interactive, collection, keys)
 
-    async def neighbours(self, content: ContentKey, first: int, last: int, /) -> tuple[tuple[ByteRange, str], ...]:
+    async def neighbours(
+        self, content: ContentKey, generation: GenerationNumber, first: int, last: int, /
+    ) -> tuple[tuple[ByteRange, str], ...]:
         """Passages of one content by their ordinals."""
-        return await passages.neighbours(self._database, content, first, last)
+        return await passages.neighbours(self._database, content, generation, first, last)
 
     async def changes(
-        self, collection: CollectionKey, after: Position, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: Position,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> ChangeBatch:
         """The log after a position. Raises `LogTrimmed`."""
         return await following.changes(
-            self._database, self._host.bulk, collection, after, limit, texts=texts, vectors=vectors
+            self._database, self._host.bulk, collection, generation, after, limit, texts=texts, vectors=vectors
         )
 
     async def snapshot(
-        self, collection: CollectionKey, after: DocumentKey, limit: int, /, *, texts: bool, vectors: str | None
+        self,
+        collection: CollectionKey,
+        generation: GenerationNumber,
+        after: DocumentKey,
+        limit: int,
+        /,
+        *,
+        texts: bool,
+        vectors: str | None,
     ) -> tuple[ChangeBatch, DocumentKey | None]:
         """The present state, page by page."""
         return await following.snapshot(
-            self._database, self._host.bulk, collection, after, limit, texts=texts, vectors=vectors
+            self._database, self._host.bulk, collection, generation, after, limit, texts=texts, vectors=vectors
         )
+
+    async def uncut(
+        self, collection: CollectionKey, generation: GenerationNumber, after: DocumentKey, limit: int, /
+    ) -> tuple[UncutContent, ...]:
+        """Present contents without passages of the generation."""
+        return await generations.uncut(self._database, self._host.bulk, collection, generation, after, limit)
+
+    async def drop_generation(self, collection: CollectionKey, generation: GenerationNumber, limit: int, /) -> int:
+        """Delete some rows of a generation that is not live."""
+        return await generations.drop_some(self._database, collection, generation, limit)
 
     async def retire(self, collection: CollectionKey, upto: Position, keep_after: Position, now: datetime, /) -> int:
         """Delete superseded contents and the beginning of the log."""

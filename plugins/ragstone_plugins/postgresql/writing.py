@@ -4,22 +4,20 @@ Whoever reads within the transaction sends what was gathered first, so the order
 the calls: within one sending no document comes twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from ragstone_plugins.postgresql.connections import Statement
+from ragstone_plugins.postgresql.cuts import OF_ITS_CONTENT, OF_ITS_DOCUMENT, cut_statements, named, some_at_a_time
 from ragstone_plugins.postgresql.values import lock_tenant, to_text
-from ragstone_server.spi.catalog_rows import name_hash, to_blob, to_headings
+from ragstone_server.spi.catalog_rows import name_hash
 from ragstone_server.spi.catalog_store import DocumentFields, NewContent
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.text_blocks import cut
 
 PUT, MOVE, DELETE = "put", "move", "delete"
-MOST_ROWS = 1000
-"""Rows of a statement: 4 MB of blocks, which are what takes most."""
 
 _DOCUMENTS = """
     INSERT INTO document (collection, id, version, uri, mime_type, language, attributes, position, created, updated)
@@ -30,59 +28,31 @@ _DOCUMENTS = """
         mime_type = excluded.mime_type, language = excluded.language, attributes = excluded.attributes,
         position = excluded.position, updated = excluded.updated
 """
-# One by one by the index. Of a plain join the planner thinks, as long as its statistics are old, that few documents are in the
-# collection, and reads them all.
-_OF_ITS_DOCUMENT = """
-    CROSS JOIN LATERAL (SELECT key, collection FROM document WHERE collection = %(collection)s AND id = w.id LIMIT 1) d
-"""
 _KEEP = f"""
     UPDATE content c SET version = w.version, title = w.title
-    FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[]) AS w (id, version, title) {_OF_ITS_DOCUMENT}
+    FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[]) AS w (id, version, title) {OF_ITS_DOCUMENT}
     WHERE c.document = d.key AND c.superseded IS NULL
 """  # noqa: S608 - a constant
 _SUPERSEDE = f"""
     UPDATE content c SET superseded = w.position
-    FROM unnest(%(ids)s::text[], %(positions)s::bigint[]) AS w (id, position) {_OF_ITS_DOCUMENT}
+    FROM unnest(%(ids)s::text[], %(positions)s::bigint[]) AS w (id, position) {OF_ITS_DOCUMENT}
     WHERE c.document = d.key AND c.superseded IS NULL
 """  # noqa: S608 - a constant
 _CONTENTS = f"""
-    INSERT INTO content (collection, document, version, title, content_hash, size_bytes, text_bytes, passages)
-    SELECT %(collection)s, d.key, w.version, w.title, w.content_hash, w.size_bytes, w.text_bytes, w.passages
+    INSERT INTO content (collection, document, version, title, content_hash, size_bytes, text_bytes, outline)
+    SELECT %(collection)s, d.key, w.version, w.title, w.content_hash, w.size_bytes, w.text_bytes, w.outline
     FROM unnest(%(ids)s::text[], %(versions)s::bigint[], %(titles)s::text[], %(hashes)s::bytea[], %(sizes)s::bigint[],
-            %(text_bytes)s::bigint[], %(passages)s::integer[])
-        AS w (id, version, title, content_hash, size_bytes, text_bytes, passages) {_OF_ITS_DOCUMENT}
+            %(text_bytes)s::bigint[], %(outlines)s::text[])
+        AS w (id, version, title, content_hash, size_bytes, text_bytes, outline) {OF_ITS_DOCUMENT}
 """  # noqa: S608 - a constant
-_OF_ITS_CONTENT = f"{_OF_ITS_DOCUMENT} JOIN content c ON c.document = d.key AND c.superseded IS NULL"
 _BLOCKS = f"""
     INSERT INTO block SELECT c.key, w.number, w.start, w.data
     FROM unnest(%(ids)s::text[], %(numbers)s::integer[], %(starts)s::bigint[], %(data)s::bytea[])
-        AS w (id, number, start, data) {_OF_ITS_CONTENT}
+        AS w (id, number, start, data) {OF_ITS_CONTENT}
 """  # noqa: S608 - a constant
-_PASSAGES = f"""
-    INSERT INTO passage (content, tenant, ordinal, id, start, stop, page, headings, text_hash, tokens)
-    SELECT c.key, k.tenant, w.ordinal, w.passage, w.start, w.stop, w.page, w.headings, w.text_hash, w.tokens
-    FROM unnest(%(ids)s::text[], %(ordinals)s::integer[], %(passages)s::text[], %(starts)s::bigint[], %(stops)s::bigint[],
-            %(pages)s::integer[], %(headings)s::text[], %(hashes)s::bytea[], %(tokens)s::integer[])
-        AS w (id, ordinal, passage, start, stop, page, headings, text_hash, tokens) {_OF_ITS_CONTENT}
-        JOIN collection k ON k.key = c.collection
-    ORDER BY w.id, w.ordinal
-"""  # noqa: S608 - a constant
-_SPACES = """
-    INSERT INTO space (tenant, embedder) SELECT k.tenant, w.embedder
-    FROM (SELECT DISTINCT unnest(%s::text[]) AS embedder) w JOIN collection k ON k.key = %s
-    WHERE NOT EXISTS (SELECT 1 FROM space s WHERE s.tenant = k.tenant AND s.embedder = w.embedder)
-    ON CONFLICT DO NOTHING
-"""
-# In one order everywhere, so that no two transactions wait for each other's vectors.
-_VECTORS = """
-    INSERT INTO vector SELECT s.key, w.text_hash, w.data
-    FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS w (embedder, text_hash, data)
-        JOIN collection k ON k.key = %s JOIN space s ON s.tenant = k.tenant AND s.embedder = w.embedder
-    ORDER BY s.key, w.text_hash ON CONFLICT DO NOTHING
-"""
 _CHANGES = f"""
     INSERT INTO change SELECT %(collection)s, w.position, d.key, w.kind
-    FROM unnest(%(ids)s::text[], %(positions)s::bigint[], %(kinds)s::text[]) AS w (id, position, kind) {_OF_ITS_DOCUMENT}
+    FROM unnest(%(ids)s::text[], %(positions)s::bigint[], %(kinds)s::text[]) AS w (id, position, kind) {OF_ITS_DOCUMENT}
 """  # noqa: S608 - a constant
 _FENCES = """
     INSERT INTO fence SELECT %s, w.name_hash, w.version, w.created
@@ -179,42 +149,16 @@ class Gathered:
                 "hashes": [content.content_hash for _, content in new],
                 "sizes": [content.size_bytes for _, content in new],
                 "text_bytes": [len(content.text.encode()) for _, content in new],
-                "passages": [len(content.passages) for _, content in new],
+                "outlines": [to_text(content.outline) for _, content in new],
             },
         )
         blocks = ((put.document, *block) for put, content in new for block in cut(content.text.encode()))
-        for rows in _portions(blocks):
-            yield _BLOCKS, self._named(rows, "ids", "numbers", "starts", "data")
-        passages = (
-            (
-                put.document,
-                ordinal,
-                passage.passage_id,
-                passage.range.start,
-                passage.range.end,
-                passage.page,
-                to_headings(tuple(to_text(heading) for heading in passage.headings)),
-                passage.text_hash,
-                passage.tokens,
-            )
-            for put, content in new
-            for ordinal, passage in enumerate(content.passages)
+        for rows in some_at_a_time(blocks):
+            yield _BLOCKS, named(self.collection, rows, "ids", "numbers", "starts", "data")
+        yield from cut_statements(
+            self.collection,
+            [(put.document, number, cut) for put, content in new for number, cut in content.cuts.items()],
         )
-        for rows in _portions(passages):
-            yield (
-                _PASSAGES,
-                self._named(
-                    rows, "ids", "ordinals", "passages", "starts", "stops", "pages", "headings", "hashes", "tokens"
-                ),
-            )
-        yield _SPACES, ([content.embedder for _, content in new], self.collection)
-        for rows in _portions(_vectors([content for _, content in new])):
-            yield _VECTORS, (*_columns(rows, 3), self.collection)
-
-    def _named(self, rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, Any]:
-        """Each column of the rows under its name."""
-        columns = dict(zip(names, _columns(rows, len(names)), strict=True))
-        return {"collection": self.collection, **columns}
 
     def _hash(self, document: DocumentId) -> bytes:
         return name_hash(self.fence_key, self.collection, document)
@@ -226,25 +170,3 @@ def _described(puts: Sequence[Put]) -> dict[str, Any]:
         "versions": [put.version for put in puts],
         "titles": [to_text(put.fields.title) for put in puts],
     }
-
-
-def _vectors(contents: Sequence[NewContent]) -> Iterator[tuple[str, bytes, bytes]]:
-    """(embedder, hash of the text, vector), in the order in which everybody writes them."""
-    found = {}
-    for content in contents:
-        # Those of no passage of the document would never be found again to be deleted.
-        for key in {passage.text_hash for passage in content.passages} & content.vectors.keys():
-            found[content.embedder, key] = content.vectors[key]
-    for embedder, key in sorted(found):
-        yield embedder, key, to_blob(found[embedder, key])
-
-
-def _portions(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    """As many at a time as a statement takes with ease."""
-    rows = iter(rows)
-    while some := list(islice(rows, MOST_ROWS)):
-        yield some
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [[row[i] for row in rows] for i in range(width)]

@@ -4,8 +4,9 @@ import sqlite3
 import uuid
 
 from ragstone_plugins.sqlite.reading import collection_by_key, document_count
+from ragstone_server.spi.catalog_rows import collection_record
 from ragstone_server.spi.catalog_store import CollectionRecord, CollectionSettings
-from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty
+from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty, CollectionNotFound
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.positions import CollectionKey, Position
 
@@ -25,23 +26,26 @@ def create_collection(
     connection.execute("INSERT INTO tenant (name) VALUES (?) ON CONFLICT DO NOTHING", (name.tenant,))
     row = connection.execute(
         "INSERT INTO collection (tenant, name, description, default_readers, version_scheme, created, updated) "
-        "VALUES ((SELECT key FROM tenant WHERE name = ?1), ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT DO NOTHING RETURNING key",
+        "VALUES ((SELECT key FROM tenant WHERE name = ?1), ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT DO NOTHING RETURNING *",
         (name.tenant, str(name), settings.description, settings.default_readers, settings.version_scheme, now),
     ).fetchone()
     if row is None:
         raise CollectionAlreadyExists(f"a collection {name} exists already", metadata={"collection": str(name)})
-    return collection_by_key(connection, CollectionKey(row["key"]))
+    return collection_record(row)
 
 
 def update_collection(
     connection: sqlite3.Connection, key: CollectionKey, settings: CollectionSettings, now: int
 ) -> CollectionRecord:
     """As `CatalogStore.update_collection`."""
-    connection.execute(
-        "UPDATE collection SET description = ?, default_readers = ?, version_scheme = ?, updated = ? WHERE key = ?",
+    row = connection.execute(
+        "UPDATE collection SET description = ?, default_readers = ?, version_scheme = ?, updated = ? "
+        "WHERE key = ? RETURNING *",
         (settings.description, settings.default_readers, settings.version_scheme, now, key),
-    )
-    return collection_by_key(connection, key)
+    ).fetchone()
+    if row is None:
+        raise CollectionNotFound("the collection was deleted")
+    return collection_record(row)
 
 
 def delete_collection(connection: sqlite3.Connection, key: CollectionKey, force: bool) -> None:

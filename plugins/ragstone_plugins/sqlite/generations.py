@@ -1,14 +1,23 @@
 """The statements about generations of a collection's index."""
 
 import sqlite3
+from datetime import datetime
 
 from ragstone_plugins.sqlite.blocks import read_texts
 from ragstone_plugins.sqlite.cuts import put_passages, space_of
-from ragstone_server.spi.catalog_rows import to_recipe, uncut_content
-from ragstone_server.spi.catalog_store import Generation, GenerationNumber, GenerationState, NewCut, UncutContent
+from ragstone_plugins.sqlite.reading import collection_by_key
+from ragstone_server.spi.catalog_rows import to_generations, uncut_content
+from ragstone_server.spi.catalog_store import (
+    CollectionRecord,
+    Generation,
+    GenerationNumber,
+    GenerationRecord,
+    GenerationState,
+    NewCut,
+    UncutContent,
+)
 from ragstone_server.spi.change_batches import fitting
-from ragstone_server.spi.errors import GenerationNotFound
-from ragstone_server.spi.generations import Recipe
+from ragstone_server.spi.generations import FIRST, Generations, Recipe, added, live, moved, without
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey
 from ragstone_server.spi.ranges import ByteRange
 
@@ -32,8 +41,8 @@ _PASSAGES_OF = """
 _UNUSED_VECTORS = """
     SELECT v.key FROM space s CROSS JOIN vector v ON v.space = s.key
     WHERE s.tenant = (SELECT tenant FROM collection WHERE key = ?1) AND NOT EXISTS (
-        SELECT 1 FROM collection k JOIN generation g ON g.collection = k.key
-        WHERE k.tenant = s.tenant AND g.embedder = s.embedder
+        SELECT 1 FROM collection k CROSS JOIN json_each(k.generations) g
+        WHERE k.tenant = s.tenant AND json_extract(g.value, '$.embedder') = s.embedder
     ) LIMIT ?2
 """
 
@@ -44,27 +53,22 @@ def add(
     generation: Generation,
     recipe: Recipe | None,
     state: GenerationState,
-    now: int,
-) -> GenerationNumber:
-    """As `CatalogTransaction.add_generation`."""
+    now: datetime,
+) -> CollectionRecord:
+    """As `CatalogTransaction.add_generation`; the collection with it."""
     row = connection.execute(
         "UPDATE collection SET last_generation = last_generation + 1 WHERE key = ? RETURNING last_generation AS number",
         (collection,),
     ).fetchone()
-    connection.execute(
-        "INSERT INTO generation VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            collection,
-            row["number"],
-            generation.embedder,
-            generation.chunker,
-            to_recipe(recipe),
-            state,
-            now,
-            now if state is GenerationState.LIVE else None,
-        ),
+    record = GenerationRecord(
+        number=GenerationNumber(row["number"]),
+        generation=generation,
+        recipe=recipe,
+        state=state,
+        created=now,
+        activated=None,
     )
-    return GenerationNumber(row["number"])
+    return _have(connection, collection, added(collection_by_key(connection, collection).generations, record))
 
 
 def set_state(
@@ -72,21 +76,20 @@ def set_state(
     collection: CollectionKey,
     number: GenerationNumber,
     state: GenerationState,
-    now: int,
-) -> None:
-    """As `CatalogTransaction.set_generation_state`."""
-    _check(connection, collection, number)
-    if state is GenerationState.LIVE:
-        connection.execute(
-            "UPDATE generation SET state = ? WHERE collection = ? AND state = ? AND number <> ?",
-            (GenerationState.FORMER, collection, state, number),
-        )
-        connection.execute(
-            "UPDATE generation SET activated = ? WHERE collection = ? AND number = ?", (now, collection, number)
-        )
+    now: datetime,
+) -> CollectionRecord:
+    """As `CatalogTransaction.set_generation_state`; the collection with it."""
+    generations = collection_by_key(connection, collection).generations
+    return _have(connection, collection, moved(generations, number, state, now))
+
+
+def _have(connection: sqlite3.Connection, collection: CollectionKey, generations: Generations) -> CollectionRecord:
+    current = live(generations)
     connection.execute(
-        "UPDATE generation SET state = ? WHERE collection = ? AND number = ?", (state, collection, number)
+        "UPDATE collection SET generations = ?, live_generation = ? WHERE key = ?",
+        (to_generations(generations), FIRST if current is None else current.number, collection),
     )
+    return collection_by_key(connection, collection)
 
 
 def put_cut(
@@ -97,7 +100,7 @@ def put_cut(
     cut: NewCut,
 ) -> bool:
     """As `CatalogTransaction.put_cut`."""
-    _check(connection, collection, number)
+    collection_by_key(connection, collection).generation(number)
     lacking = connection.execute(
         "SELECT 1 FROM content c WHERE key = ?1 AND collection = ?2 AND superseded IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM passage WHERE content = c.key AND generation = ?3)",
@@ -122,24 +125,13 @@ def uncut(
 
 def drop_some(connection: sqlite3.Connection, collection: CollectionKey, number: GenerationNumber, limit: int) -> int:
     """As `CatalogStore.drop_generation`; a trigger deletes the vectors of texts that nobody has any more."""
-    connection.execute(
-        "DELETE FROM generation WHERE collection = ? AND number = ? AND state <> ?",
-        (collection, number, GenerationState.LIVE),
-    )
-    # A constant; what is live, or written to, has a row.
-    gone = "NOT EXISTS (SELECT 1 FROM generation WHERE collection = ?1 AND number = ?2)"
+    generations = collection_by_key(connection, collection).generations
+    if (kept := without(generations, number)) != generations:
+        _have(connection, collection, kept)
     passages = connection.execute(
-        f"DELETE FROM passage WHERE {gone} AND key IN ({_PASSAGES_OF})",  # noqa: S608 - constants
+        f"DELETE FROM passage WHERE key IN ({_PASSAGES_OF})",  # noqa: S608 - a constant
         (collection, number, limit),
     ).rowcount
     if passages:
         return passages
     return connection.execute(f"DELETE FROM vector WHERE key IN ({_UNUSED_VECTORS})", (collection, limit)).rowcount  # noqa: S608 - a constant
-
-
-def _check(connection: sqlite3.Connection, collection: CollectionKey, number: GenerationNumber) -> None:
-    row = connection.execute(
-        "SELECT 1 FROM generation WHERE collection = ? AND number = ?", (collection, number)
-    ).fetchone()
-    if row is None:
-        raise GenerationNotFound(f"the collection has no generation {number}", metadata={"generation": str(number)})

@@ -13,18 +13,9 @@ from ragstone_server.spi.errors import CollectionNotFound
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import CollectionKey, Position
 
-COLLECTION = """
-    SELECT *, (
-        SELECT json_group_array(json_object('number', number, 'embedder', embedder, 'chunker', chunker, 'recipe', recipe,
-            'state', state, 'created', created, 'activated', activated))
-        FROM generation WHERE collection = k.key
-    ) AS generations FROM collection k
-"""
-"""Collections, as `collection_record` has them."""
-
 PASSAGES = """(
-    SELECT count(*) FROM passage WHERE content = c.key AND generation
-        = coalesce((SELECT number FROM generation WHERE collection = d.collection AND state = 'live'), 1)
+    SELECT count(*) FROM passage WHERE content = c.key
+        AND generation = (SELECT live_generation FROM collection WHERE key = d.collection)
 ) AS passages"""
 """How many passages a content `c` of a document `d` has."""
 
@@ -36,7 +27,7 @@ _DOCUMENT = f"""
 
 def collection(connection: sqlite3.Connection, name: CollectionName) -> CollectionRecord:
     """By its name."""
-    row = connection.execute(COLLECTION + "WHERE name = ?", (str(name),)).fetchone()
+    row = connection.execute("SELECT * FROM collection WHERE name = ?", (str(name),)).fetchone()
     if row is None:
         raise CollectionNotFound(f"there is no collection {name}; create it first", metadata={"collection": str(name)})
     return collection_record(row)
@@ -44,7 +35,7 @@ def collection(connection: sqlite3.Connection, name: CollectionName) -> Collecti
 
 def collection_by_key(connection: sqlite3.Connection, key: CollectionKey) -> CollectionRecord:
     """By its key."""
-    row = connection.execute(COLLECTION + "WHERE key = ?", (key,)).fetchone()
+    row = connection.execute("SELECT * FROM collection WHERE key = ?", (key,)).fetchone()
     if row is None:
         raise CollectionNotFound("the collection was deleted")
     return collection_record(row)
@@ -55,10 +46,10 @@ def collections(
 ) -> tuple[CollectionRecord, ...]:
     """A page."""
     rows = connection.execute(
-        COLLECTION + "WHERE name > ?1 ORDER BY name LIMIT ?2"
+        "SELECT * FROM collection WHERE name > ?1 ORDER BY name LIMIT ?2"
         if tenant is None
-        else COLLECTION
-        + "WHERE tenant = (SELECT key FROM tenant WHERE name = ?3) AND name > ?1 ORDER BY name LIMIT ?2",
+        else "SELECT * FROM collection WHERE tenant = (SELECT key FROM tenant WHERE name = ?3) "
+        "AND name > ?1 ORDER BY name LIMIT ?2",
         (after, limit) if tenant is None else (after, limit, tenant),
     )
     return tuple(collection_record(row) for row in rows)

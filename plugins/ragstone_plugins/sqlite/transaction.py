@@ -54,11 +54,12 @@ class SqliteTransaction:
         self, generation: Generation, recipe: Recipe | None, state: GenerationState, now: datetime, /
     ) -> GenerationNumber:
         """Have a further generation."""
-        return await self._writer.run(generations.add, self.collection.key, generation, recipe, state, to_micros(now))
+        self.collection = await self._writer.run(generations.add, self.collection.key, generation, recipe, state, now)
+        return self.collection.generations[-1].number
 
     async def set_generation_state(self, number: GenerationNumber, state: GenerationState, now: datetime, /) -> None:
         """Move a generation. Raises `GenerationNotFound`."""
-        await self._writer.run(generations.set_state, self.collection.key, number, state, to_micros(now))
+        self.collection = await self._writer.run(generations.set_state, self.collection.key, number, state, now)
 
     async def put_cut(self, content: ContentKey, generation: GenerationNumber, cut: NewCut, /) -> bool:
         """Write the passages that a generation has of a content. Raises `VectorsMissing`, `GenerationNotFound`."""

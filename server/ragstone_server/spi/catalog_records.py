@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.evidence import Passage
-from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, GenerationState
+from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, find, live
 from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, Position
 from ragstone_server.spi.ranges import ByteRange
@@ -61,11 +61,11 @@ class CollectionRecord:
     @property
     def live(self) -> GenerationRecord | None:
         """The generation that answers; None until the first document."""
-        return next((each for each in self.generations if each.state is GenerationState.LIVE), None)
+        return live(self.generations)
 
-    def generation(self, number: GenerationNumber) -> GenerationRecord | None:
-        """The generation of that number, or None."""
-        return next((each for each in self.generations if each.number == number), None)
+    def generation(self, number: GenerationNumber) -> GenerationRecord:
+        """The generation of that number. Raises `GenerationNotFound`."""
+        return find(self.generations, number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -86,7 +87,7 @@ def from_headings(text: str) -> tuple[str, ...]:
 
 
 def collection_record(row: Row) -> CollectionRecord:
-    """A row of `collection` with its `generations`, a JSON array of rows."""
+    """A row of `collection`."""
     return CollectionRecord(
         key=CollectionKey(row["key"]),
         name=CollectionName.parse(row["name"]),
@@ -95,7 +96,7 @@ def collection_record(row: Row) -> CollectionRecord:
             default_readers=DefaultReaders(row["default_readers"]),
             version_scheme=VersionScheme(row["version_scheme"]),
         ),
-        generations=tuple(sorted(map(generation_record, json.loads(row["generations"])), key=lambda each: each.number)),
+        generations=tuple(map(_generation, json.loads(row["generations"]))),
         created=from_micros(row["created"]),
         updated=from_micros(row["updated"]),
         head=Position(row["head"]),
@@ -103,30 +104,34 @@ def collection_record(row: Row) -> CollectionRecord:
     )
 
 
-def generation_record(row: Row) -> GenerationRecord:
-    """A row of `generation`."""
-    activated = row["activated"]
-    return GenerationRecord(
-        number=GenerationNumber(row["number"]),
-        generation=Generation(embedder=row["embedder"], chunker=row["chunker"]),
-        recipe=from_recipe(row["recipe"]),
-        state=GenerationState(row["state"]),
-        created=from_micros(row["created"]),
-        activated=None if activated is None else from_micros(activated),
+def to_generations(generations: Iterable[GenerationRecord]) -> str:
+    """As a JSON array of objects."""
+    return json.dumps(
+        [
+            {
+                "number": each.number,
+                "embedder": each.generation.embedder,
+                "chunker": each.generation.chunker,
+                "recipe": None if each.recipe is None else asdict(each.recipe),
+                "state": each.state,
+                "created": to_micros(each.created),
+                "activated": None if each.activated is None else to_micros(each.activated),
+            }
+            for each in generations
+        ]
     )
 
 
-def to_recipe(recipe: Recipe | None) -> str:
-    """As JSON; empty: none."""
-    return "" if recipe is None else json.dumps(asdict(recipe))
-
-
-def from_recipe(text: str) -> Recipe | None:
-    """Inverse of `to_recipe`."""
-    if not text:
-        return None
-    choices = {name: StageChoice(**choice) for name, choice in json.loads(text).items()}
-    return Recipe(embedder=choices["embedder"], chunker=choices["chunker"])
+def _generation(stored: Mapping[str, Any]) -> GenerationRecord:
+    recipe, activated = stored["recipe"], stored["activated"]
+    return GenerationRecord(
+        number=GenerationNumber(stored["number"]),
+        generation=Generation(embedder=stored["embedder"], chunker=stored["chunker"]),
+        recipe=None if recipe is None else Recipe(**{kind: StageChoice(**choice) for kind, choice in recipe.items()}),
+        state=GenerationState(stored["state"]),
+        created=from_micros(stored["created"]),
+        activated=None if activated is None else from_micros(activated),
+    )
 
 
 def collection_head(row: Row) -> CollectionHead:

@@ -22,7 +22,7 @@ class CatalogTransaction(Protocol):
 
     @property
     def collection(self) -> CollectionRecord:
-        """The collection as it was when the lock was taken."""
+        """The collection as it was when the lock was taken, and its generations as they are."""
         ...
 
     async def versions(self, documents: Iterable[DocumentId], /) -> Mapping[DocumentId, StoredVersion]:

@@ -23,6 +23,7 @@ from ragstone_server.spi.catalog_store import (
     UncutContent,
 )
 from ragstone_server.spi.errors import CollectionAlreadyExists, CollectionNotEmpty, CollectionNotFound
+from ragstone_server.spi.generations import without
 from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.ranges import ByteRange
@@ -240,8 +241,7 @@ class MemoryCatalogStore:
         """Forget a generation, some contents at a time."""
         async with self._locks[collection]:
             state = self._state(collection)
-            kept = tuple(each for each in state.record.generations if each.number != generation)
-            state.record = replace(state.record, generations=kept)
+            state.record = replace(state.record, generations=without(state.record.generations, generation))
             having = [content for content in state.contents.values() if generation in content.new.cuts]
             for content in having[:limit]:
                 cuts = {number: cut for number, cut in content.new.cuts.items() if number != generation}

@@ -20,8 +20,8 @@ from ragstone_server.spi.catalog_store import (
     StoredVersion,
     VectorsMissing,
 )
-from ragstone_server.spi.errors import DocumentNotFound, GenerationNotFound
-from ragstone_server.spi.generations import Recipe
+from ragstone_server.spi.errors import DocumentNotFound
+from ragstone_server.spi.generations import Generations, Recipe, added, moved
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.testing.memory.catalog_state import CollectionState, Content, Document, Keys, VectorKey, Vectors
@@ -104,26 +104,18 @@ class MemoryTransaction:
             recipe=recipe,
             state=state,
             created=now,
-            activated=now if state is GenerationState.LIVE else None,
+            activated=None,
         )
-        self._have((*self.state.record.generations, record))
+        self._have(added(self.collection.generations, record))
         return record.number
 
     async def set_generation_state(self, number: GenerationNumber, state: GenerationState, now: datetime, /) -> None:
         """Move a generation. Raises `GenerationNotFound`."""
-        self._check(number)
-        live, former = GenerationState.LIVE, GenerationState.FORMER
-        moved = []
-        for each in self.state.record.generations:
-            if each.number == number:
-                moved.append(replace(each, state=state, activated=now if state is live else each.activated))
-            else:
-                moved.append(replace(each, state=former) if each.state is live and state is live else each)
-        self._have(tuple(moved))
+        self._have(moved(self.collection.generations, number, state, now))
 
     async def put_cut(self, content: ContentKey, generation: GenerationNumber, cut: NewCut, /) -> bool:
         """Write the passages that a generation has of a content. Raises `VectorsMissing`, `GenerationNotFound`."""
-        self._check(generation)
+        self.collection.generation(generation)
         stored = self.state.contents.get(content)
         if stored is None or stored.superseded is not None or generation in stored.new.cuts:
             return False
@@ -136,12 +128,8 @@ class MemoryTransaction:
         )
         return True
 
-    def _have(self, generations: tuple[GenerationRecord, ...]) -> None:
+    def _have(self, generations: Generations) -> None:
         self.state.record = self.collection = replace(self.state.record, generations=generations)
-
-    def _check(self, number: GenerationNumber) -> None:
-        if self.state.record.generation(number) is None:
-            raise GenerationNotFound(metadata={"generation": str(number)})
 
     def _change(self, document: DocumentKey) -> Position:
         position = Position(self.state.record.head + 1)

@@ -6,23 +6,15 @@ revision = "0005"
 down_revision = "0004"
 
 STATEMENTS = (
-    """CREATE TABLE generation (
-        collection INTEGER NOT NULL REFERENCES collection (key) ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        embedder TEXT NOT NULL,
-        chunker TEXT NOT NULL,
-        recipe TEXT NOT NULL,
-        state TEXT NOT NULL,
-        created INTEGER NOT NULL,
-        activated INTEGER,
-        PRIMARY KEY (collection, number)
-    ) WITHOUT ROWID""",
-    "CREATE UNIQUE INDEX generation_live ON generation (collection) WHERE state = 'live'",
-    """INSERT INTO generation
-        SELECT key, 1, embedder, chunker, '', 'live', created, created FROM collection WHERE embedder IS NOT NULL""",
+    # In the collection's row, so that who has it locked has them.
+    "ALTER TABLE collection ADD COLUMN generations TEXT NOT NULL DEFAULT '[]'",
+    # Of documents from before the first generation has a number, too.
+    "ALTER TABLE collection ADD COLUMN live_generation INTEGER NOT NULL DEFAULT 1",
     # How many there have ever been: a number that was once given names no other.
     "ALTER TABLE collection ADD COLUMN last_generation INTEGER NOT NULL DEFAULT 0",
-    "UPDATE collection SET last_generation = 1 WHERE embedder IS NOT NULL",
+    """UPDATE collection SET last_generation = 1, generations = json_array(json_object('number', 1, 'embedder', embedder,
+        'chunker', chunker, 'recipe', NULL, 'state', 'live', 'created', created, 'activated', created))
+        WHERE embedder IS NOT NULL""",
     "ALTER TABLE collection DROP COLUMN embedder",
     "ALTER TABLE collection DROP COLUMN chunker",
     "ALTER TABLE content ADD COLUMN outline TEXT NOT NULL DEFAULT ''",
