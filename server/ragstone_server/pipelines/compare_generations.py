@@ -13,7 +13,7 @@ from ragstone_server.spi.context import RequestContext
 from ragstone_server.spi.errors import GenerationNotFound, GenerationNotReady, InvalidRequest
 from ragstone_server.spi.evidence import ScoredPassage
 from ragstone_server.spi.filters import Filter
-from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, GenerationState
+from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, GenerationState, find
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import DocumentKey
 from ragstone_server.spi.ranges import ByteRange
@@ -149,12 +149,14 @@ class CompareGenerations:
 
 def _readable(collection: CollectionRecord, number: GenerationNumber | None) -> GenerationRecord:
     """One that has all documents; None: the live one."""
-    record = collection.live if number is None else collection.generation(number)
+    record = collection.live if number is None else find(collection.generations, number)
     if record is None:
-        which = "live generation; it has had no document" if number is None else f"generation {number}"
-        raise GenerationNotFound(f"{collection.name} has no {which}")
+        raise GenerationNotFound(f"{collection.name} has no generation: it never had a document")
     if record.state is GenerationState.BUILDING:
-        raise GenerationNotReady(f"generation {record.number} does not have all documents yet; wait for the reindex")
+        raise GenerationNotReady(
+            f"generation {record.number} does not have all documents yet; wait for its reindex",
+            metadata={"state": record.state},
+        )
     return record
 
 
