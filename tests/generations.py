@@ -130,7 +130,7 @@ class Load:
                     for question in questions:
                         if number % 2:
                             answer = client.ask(question, collection=COLLECTION)
-                            chunks = {each.chunk for each in answer.evidence}
+                            chunks = {each.chunk for each in answer.passages}
                         else:
                             chunks = {each.chunk for each in client.retrieve(question, collection=COLLECTION, top_k=30)}
                         self.seen.append(frozenset(chunks))

@@ -116,7 +116,17 @@ class CompareGenerations:
         if not questions:
             recorded = await self._catalog.store.questions.questions(collection.key, request.sample or SAMPLE)
             questions = [each.text for each in recorded]
-        rankings = [await self._ask(request, question, base.number, compared.number) for question in questions]
+        # Views that still come up are waited for: a ranking without some documents would say nothing of the generation.
+        asked = RetrieveRequest(
+            context=request.context,
+            question="",
+            filter=request.filter,
+            top_k=request.top_k,
+            min_watermark=str(self._catalog.watermark(collection, collection.head)),
+        )
+        rankings = [
+            await self._ask(replace(asked, question=question), base.number, compared.number) for question in questions
+        ]
         return GenerationComparison(
             base=base,
             compared=compared,
@@ -125,15 +135,14 @@ class CompareGenerations:
         )
 
     async def _ask(
-        self, request: CompareRequest, question: str, base: GenerationNumber, compared: GenerationNumber
+        self, asked: RetrieveRequest, base: GenerationNumber, compared: GenerationNumber
     ) -> RankingComparison:
-        asked = RetrieveRequest(
-            context=request.context, question=question, filter=request.filter, top_k=request.top_k, generation=base
+        former, latter = await together(
+            self._retrieve(replace(asked, generation=base)), self._retrieve(replace(asked, generation=compared))
         )
-        former, latter = await together(self._retrieve(asked), self._retrieve(replace(asked, generation=compared)))
         ranked = documents(former.passages), documents(latter.passages)
         return RankingComparison(
-            question=question,
+            question=asked.question,
             base=former.passages,
             compared=latter.passages,
             overlap=overlap(*ranked),

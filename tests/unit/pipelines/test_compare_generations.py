@@ -142,6 +142,7 @@ async def test_recorded_questions_are_asked_of_both(bench: Bench) -> None:
         (1, "new", 3, 9.0),
         (2, "new", 3, 9.0),
     }
+    assert all(each.min_watermark for each in bench.asked), "views that still come up are waited for"
     assert len((await bench(2)).questions) == 2
     assert await bench.store.questions.questions(bench.collection.key, 1), "comparing records nothing"
 
