@@ -83,6 +83,7 @@ async def test_what_callers_read_is_one_round_trip_each(counted_store: tuple[Cat
         lambda: store.neighbours(passage.passage.content_key, 0, 10),
         lambda: store.followers(collection.key),
         lambda: store.prompts.active(collection.key),
+        lambda: store.questions.questions(collection.key, 10),
     )
     for number, read in enumerate(reads, 1):
         await read()
