@@ -11,6 +11,7 @@ from google.protobuf.struct_pb2 import Value
 from ragstone.v1 import admin_service_pb2, document_event_pb2, document_pb2, ingest_service_pb2, query_service_pb2
 from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.transport.convert.validation import validate
+from tests.contract import admin_requests
 
 EVENT = document_event_pb2.DocumentEvent
 SERVICES = (query_service_pb2, ingest_service_pb2, admin_service_pb2)
@@ -154,6 +155,7 @@ GOOD: list[Message] = [
     admin_service_pb2.VerifyRequest(collections=[NAME] * 1000, repair=True),
     admin_service_pb2.ListPluginsRequest(),
     admin_service_pb2.GetStatusRequest(),
+    *admin_requests.GOOD,
     _event(),
     _event(tenant="a-1_b", collection="x" * 63, document="ü" * 256, version=2**62),
     _event_upsert(title="x" * 1024, uri="x" * 2048, filename="x" * 1024, mime_type="x" * 255),
@@ -253,6 +255,7 @@ BAD: list[tuple[Message, str]] = [
     (admin_service_pb2.RollBackPromptRequest(parent=PROMPT), "parent"),
     (admin_service_pb2.DiffPromptsRequest(name=PROMPT, other_version=-1), "other_version"),
     (admin_service_pb2.ListPromptActivationsRequest(parent=NAME, page_token="x" * 1025), "page_token"),
+    *admin_requests.BAD,
     (EVENT(document="a"), "action"),
     (_event(tenant="A"), "tenant"),
     (_event(collection="a/b"), "collection"),

@@ -8,6 +8,7 @@ import grpc
 from ragstone.channel import deadline
 from ragstone.dead_letters import DeadLetters
 from ragstone.errors import from_rpc
+from ragstone.generations import Generations
 from ragstone.operations import Operation, operation_from
 from ragstone.prompts import Prompts
 from ragstone.requests import collection_name
@@ -33,6 +34,8 @@ class Admin:
         """Prompt templates of the collections."""
         self.dead_letters = DeadLetters(stub, self._call)
         """Events that could not be applied."""
+        self.generations = Generations(stub, self._call)
+        """Generations of the collections' indexes."""
 
     def create_collection(self, collection: str, **settings: Any) -> admin_service_pb2.Collection:
         """Create a collection; settings are fields of `Collection`."""
@@ -95,8 +98,9 @@ class Admin:
         request = admin_service_pb2.VerifyRequest(collections=map(collection_name, collections), repair=repair)
         return operation_from(self._call(self._stub.Verify, request))
 
-    def _call(self, method: Any, request: Any, timeout: float | None = None) -> Any:
+    def _call(self, method: Any, request: Any, timeout: float | None = None, name: str = "Admin") -> Any:
+        """`name`: the method's, where it has a deadline of its own."""
         try:
-            return method(request, timeout=deadline("Admin", timeout), metadata=self._metadata)
+            return method(request, timeout=deadline(name, timeout), metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc(error) from error

@@ -15,6 +15,9 @@ _SECONDS = {
     "ListDocuments": 60.0,
     "ReplayDeadLetter": 900.0,
     "WaitOperation": 60.0,
+    "CompareGenerations": 600.0,
+    "ActivateGeneration": 300.0,
+    "RollBackGeneration": 300.0,
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
@@ -31,13 +34,17 @@ _REPEATABLE = {
         "ListPromptActivations",
         "ListDeadLetters",
         "GetDeadLetter",
+        "ListGenerations",
+        "CompareGenerations",
+        "ActivateGeneration",
+        "ListRecordedQuestions",
         "ListPlugins",
         "GetStatus",
     ),
 }
 """Methods whose second answer is the first. Creations and deletions are not among them: sent again after an answer was lost,
 they would fail with `AlreadyExists` or `NotFound` although they were done; so would replays. A rollback would undo one
-activation more.
+activation more, a reindex begin a second time.
 `Query` is repeated in `repeating`."""
 _REPEATABLE_OPERATIONS = ("ListOperations", "GetOperation", "CancelOperation", "WaitOperation")
 PAUSES_S = (0.1, 0.25, 0.625)

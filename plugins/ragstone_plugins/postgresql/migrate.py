@@ -13,7 +13,7 @@ from ragstone_server.spi.errors import StartError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The newest revision in `migrations/versions`; revisions are numbers of four digits, so that they compare as text."""
 
 OLDEST_SERVER = 130000

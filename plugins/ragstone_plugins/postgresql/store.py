@@ -15,6 +15,7 @@ from ragstone_plugins.postgresql.connections import Database
 from ragstone_plugins.postgresql.operations import PostgresqlOperationStore
 from ragstone_plugins.postgresql.pool import Pool
 from ragstone_plugins.postgresql.prompts import PostgresqlPromptStore
+from ragstone_plugins.postgresql.questions import PostgresqlQuestionStore
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
 from ragstone_plugins.postgresql.sources import PostgresqlSourceStore
 from ragstone_plugins.postgresql.transaction import PostgresqlTransaction
@@ -52,6 +53,7 @@ class PostgresqlCatalogStore:
         self.prompts = PostgresqlPromptStore(database)
         self.sources = PostgresqlSourceStore(database, fence_key)
         self.operations = PostgresqlOperationStore(database)
+        self.questions = PostgresqlQuestionStore(database)
         self._database = database
         self._host = host
         self._fence_key = fence_key

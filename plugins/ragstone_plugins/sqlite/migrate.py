@@ -8,7 +8,7 @@ from ragstone_plugins.sqlite.connections import connect
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_server.spi.errors import StartError
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest revision in `migrations/versions`; revisions are numbers of four digits, so that they compare as text."""
 
 

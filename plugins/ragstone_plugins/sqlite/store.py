@@ -15,6 +15,7 @@ from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
 from ragstone_plugins.sqlite.operations import SqliteOperationStore
 from ragstone_plugins.sqlite.prompts import SqlitePromptStore
+from ragstone_plugins.sqlite.questions import SqliteQuestionStore
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_plugins.sqlite.sources import SqliteSourceStore
 from ragstone_plugins.sqlite.transaction import SqliteTransaction
@@ -47,6 +48,7 @@ class SqliteCatalogStore:
         self.prompts = SqlitePromptStore(writer, readers, host.interactive)
         self.sources = SqliteSourceStore(writer, readers, host.interactive, fences)
         self.operations = SqliteOperationStore(writer, readers, host.interactive)
+        self.questions = SqliteQuestionStore(writer, readers, host.interactive)
         self._writer = writer
         self._readers = readers
         self._interactive = host.interactive

@@ -28,7 +28,10 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.observe.metrics import exporting
+from ragstone_server.pipelines.compare_generations import CompareGenerations
+from ragstone_server.pipelines.cutting import Cutter
 from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.generations import FormerGenerations, Generations
 from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages
@@ -36,6 +39,8 @@ from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
+from ragstone_server.pipelines.recording import QuestionRecorder, recorded
+from ragstone_server.pipelines.reindex import Reindex
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.clock import SystemClock
@@ -109,10 +114,13 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         )
         stack.push_async_callback(catalog.drain)
         retrieve = Retrieve(catalog, indexes, retrieve_stages, generations, configuration.retrieval, clock)
+        recorder = QuestionRecorder(store.questions, configuration.indexing.recorded_questions, clock)
+        asked = recorded(retrieve, await stack.enter_async_context(recorder.running()))
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
         packer = Packer(store, generations.configured.embedder.tokenizer, configuration.answer.neighbours)
         ingest_stages = IngestStages(parser=await registry.open(PARSER), generations=generations)
-        ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
+        cut = Cutter(catalog, configuration.ingest.embed_batch)
+        ingest = IngestDocument(catalog, indexes, ingest_stages, cut, configuration.ingest, host.bulk)
         events = make_events(configuration, catalog, indexes, ingest, host)
         read = await open_kafka(configuration, events, catalog, host, stack)
         source_status = read.status if read is not None else no_sources
@@ -124,17 +132,24 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         )
         purge = PurgeDocuments(catalog, indexes, parse_filter)
         verify = VerifyViews(store, indexes, instance)
-        operations = await open_operations(configuration, catalog, purge, verify, instance, stack)
+        reindex, switching = Reindex(catalog, indexes, generations, cut), Generations(catalog, indexes)
+        operations = await open_operations(
+            configuration, catalog, (purge.kind, reindex.kind, switching.kind), (verify.kind,), instance, stack
+        )
+        if Role.INGEST in settings.roles:
+            hours = configuration.indexing.former_generation_hours
+            former = FormerGenerations(catalog, switching, operations.begin, hours)
+            await stack.enter_async_context(former.running())
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
             catalog=catalog,
             indexes=indexes,
             ingest=ingest,
-            retrieve=retrieve,
+            retrieve=asked,
             answer=AnswerQuestion(
                 catalog,
-                retrieve,
+                asked,
                 context_filter,
                 packer,
                 PromptRenderer(configuration.prompt),
@@ -149,6 +164,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             operations=operations,
             purge=purge,
             verify=verify,
+            reindex=reindex,
+            generations=switching,
+            compare_generations=CompareGenerations(catalog, retrieve, configuration.retrieval.default_top_k),
             replay=replaying(catalog, events),
             source_status=source_status,
         )

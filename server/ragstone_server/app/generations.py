@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from ragstone_server.config.errors import ConfigurationInvalid
 from ragstone_server.registry.registry import Registry, Selection
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import GenerationMismatch, InvalidRequest, StartError
@@ -51,7 +52,7 @@ class Generations:
             try:
                 embedder = await self._registry.open_other(EMBEDDER, *_selected(recipe.embedder))
                 chunker = await self._registry.open_other(CHUNKER, *_selected(recipe.chunker))
-            except StartError as error:
+            except (StartError, ConfigurationInvalid) as error:
                 raise InvalidRequest(str(error)) from error
             self._opened.setdefault(recipe, GenerationStages(embedder=self._shared(embedder), chunker=chunker))
         return self._opened[recipe]

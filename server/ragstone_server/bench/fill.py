@@ -15,6 +15,7 @@ from ragstone_server.bench.vectors import Progress
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.pipelines.cutting import Cutter
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages, Upload
 from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, VersionScheme
 from ragstone_server.spi.embedder import Embedder, EmbedRequest
@@ -93,7 +94,14 @@ async def fill(
         followed_later = Indexes(
             kinds, store, data_dir / "views", opened.configuration.indexing, clock, following=False
         )
-        ingest = IngestDocument(catalog, followed_later, stages, opened.configuration.ingest, opened.host.bulk)
+        ingest = IngestDocument(
+            catalog,
+            followed_later,
+            stages,
+            Cutter(catalog, opened.configuration.ingest.embed_batch),
+            opened.configuration.ingest,
+            opened.host.bulk,
+        )
         await store.create_collection(collection, SETTINGS, clock.now())
 
         async def write(number: int) -> None:

@@ -7,6 +7,8 @@ from ragstone_server.cli.lazy import LazyGroup
 COMMANDS = {
     "dead-letters": "ragstone_server.cli.dead_letters",
     "purge": "ragstone_server.cli.purge",
+    "generations": "ragstone_server.cli.generations",
+    "questions": "ragstone_server.cli.questions",
     "verify": "ragstone_server.cli.verify",
     "operations": "ragstone_server.cli.operations",
 }

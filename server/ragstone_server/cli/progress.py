@@ -1,7 +1,7 @@
 """How far an operation is, in one line for people, by its kind."""
 
 from ragstone import Operation
-from ragstone.v1 import admin_service_pb2, ingest_service_pb2
+from ragstone.v1 import admin_service_pb2, generation_pb2, ingest_service_pb2
 
 
 def told(operation: Operation) -> str:
@@ -13,4 +13,11 @@ def told(operation: Operation) -> str:
     if isinstance(said, admin_service_pb2.VerifyMetadata) and (said.collections_total or operation.done):
         repaired = f", {said.findings_repaired} repaired" if said.findings_repaired else ""
         return f"{said.findings} findings{repaired}, {said.collections_done} of {said.collections_total} collections"
+    if isinstance(said, generation_pb2.ReindexMetadata) and (said.generation or operation.done):
+        return (
+            f"generation {said.generation.rpartition('/')[2]}: {said.documents_done} of {said.documents_total} documents, "
+            f"{said.passages} passages, {said.embedded} embedded"
+        )
+    if isinstance(said, generation_pb2.DeleteGenerationMetadata):
+        return f"{said.deleted} passages and vectors deleted"
     return ""

@@ -4,7 +4,10 @@ import codecs
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
+
+from ragstone_server.spi.errors import InvalidRequest
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal obeys, or shows in another order, instead of showing it."""
@@ -49,3 +52,13 @@ def dump(data: bytes) -> Iterator[str]:
 def short_time(moment: _Timestamp) -> str:
     """To the second, in UTC."""
     return moment.ToDatetime().replace(tzinfo=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def lines_of(file: Path) -> list[str]:
+    """The lines of a text that say something. Raises `InvalidRequest`."""
+    try:
+        return [line for each in file.read_text("utf-8-sig").splitlines() if (line := each.strip())]
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{file} is not UTF-8 text ({error.reason} at byte {error.start})") from error

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,6 +14,7 @@ from ragstone_server.indexing.collection_index import VIEWS, CollectionIndex, In
 from ragstone_server.indexing.folders import ViewFolders
 from ragstone_server.indexing.follower import noted_as, view_name
 from ragstone_server.indexing.pins import IndexKey, Pins
+from ragstone_server.indexing.retiring import Retiring
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.indexing.watcher import watching
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionHead, CollectionRecord, every_collection
@@ -37,16 +37,6 @@ class _Open:
     name: CollectionName
     context: AbstractAsyncContextManager[CollectionIndex]
     index: CollectionIndex
-
-
-@dataclass(slots=True)
-class _Retired:
-    """Of a collection of which an index is open."""
-
-    retired: Position = NO_POSITION
-    """What was superseded up to here was out of sight of every use at the last look, and of those that began since."""
-    trimmed: Position = NO_POSITION
-    """Up to here superseded passages and the log are gone."""
 
 
 class Indexes:
@@ -74,10 +64,8 @@ class Indexes:
         self._settings = settings
         self._clock = clock
         self._instance = instance
-        self._looked: dict[CollectionKey, Position] = {}
-        """How far the slowest view of any process was at the last look."""
         self._open: OrderedDict[IndexKey, _Open] = OrderedDict()
-        self._retired: dict[CollectionKey, _Retired] = {}
+        self._retiring = Retiring(store, clock, settings)
         self._pins = Pins()
         # Who holds a lock or waits for it keeps it here; it goes with the last of them.
         self._locks: WeakValueDictionary[CollectionKey, asyncio.Lock] = WeakValueDictionary()
@@ -145,6 +133,11 @@ class Indexes:
     def nudge(self, collection: CollectionRecord) -> None:
         """Say that the collection's log has grown. Opens its index in the background where it is not open."""
         self._nudge(collection.key, collection.name)
+
+    def follow(self, collection: CollectionRecord) -> None:
+        """Have the views opened of all its generations that follow without being asked for."""
+        if self._following:
+            self._begin(self._open_by_name(collection.key, collection.name), f"follow-{collection.key}")
 
     async def drop(self, key: CollectionKey) -> None:
         """Close and forget the index of a collection that was deleted."""
@@ -248,7 +241,7 @@ class Indexes:
     async def _close(self, key: IndexKey) -> None:
         opened = self._open.pop(key, None)
         if not self._of(key[0]):
-            self._retired.pop(key[0], None)
+            self._retiring.forget(key[0])
         if opened is not None:
             try:
                 await opened.context.__aexit__(None, None, None)
@@ -312,7 +305,8 @@ class Indexes:
             for key, name in {key: opened.name for (key, _), opened in self._open.items()}.items():
                 try:
                     await self._look_at_generations(key, name)
-                    await self._retire(key)
+                    behind = [self._pins.behind(each, opened.index.durable) for each, opened in self._of(key)]
+                    await self._retiring.retire(key, behind)
                 except CatalogUnavailable as error:
                     logger.warning("superseded passages of collection %d wait for the catalog: %s", key, error)
                 except Exception:
@@ -332,24 +326,6 @@ class Indexes:
                 await self.drop_generation(*index_key)
         if any(each.state in OPENED and (key, each.number) not in self._open for each in fresh.generations):
             await self._open_by_name(key, name)
-
-    async def _retire(self, key: CollectionKey) -> None:
-        """What was out of sight at the last look has left the hands of those who used it before, too."""
-        behind = [self._pins.behind(each, opened.index.durable) for each, opened in self._of(key)]
-        if not behind:
-            return
-        before = self._retired.setdefault(key, _Retired())
-        upto, before.retired = min(before.retired, *behind), min(behind)
-        now = self._clock.now()
-        await self._store.drop_followers(key, now - timedelta(hours=self._settings.follower_hours))
-        followers = await self._store.followers(key)
-        # Of the others, too, what was so at the last look: their queries that began before have ended since.
-        slowest = min(followers.values(), default=upto)
-        upto = min(upto, self._looked.get(key, NO_POSITION), slowest)
-        self._looked[key] = slowest
-        if upto > before.trimmed:
-            await self._store.retire(key, upto, upto, now)
-            before.trimmed = upto
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

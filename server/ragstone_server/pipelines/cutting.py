@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,15 @@ from ragstone_server.spi.names import DocumentName
 from ragstone_server.spi.parser import ParsedDocument
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What came of a text."""
+
+    new: NewCut
+    embedded: int
+    """Texts whose vectors were not known."""
+
+
 class Cutter:
     """Does it, for any document and any generation."""
 
@@ -27,7 +37,7 @@ class Cutter:
 
     async def __call__(
         self, name: DocumentName, title: str, parsed: ParsedDocument, content_hash: bytes, stages: GenerationStages
-    ) -> NewCut:
+    ) -> Cut:
         """The passages with their vectors. Raises what the stages raise."""
         embedder = stages.embedder
         chunks = await stages.chunker(
@@ -37,12 +47,13 @@ class Cutter:
         known = await self._catalog.vectors(name.collection.tenant, embedder.fingerprint, texts)
         vectors = await self._embed(embedder, {key: text for key, text in texts.items() if key not in known})
         cut_by = stages.chunker.fingerprint
-        return NewCut(
+        new = NewCut(
             passages=tuple(_passage(name, title, content_hash, cut_by, i, chunk) for i, chunk in enumerate(chunks)),
             # Known ones too: the document that they came from may be deleted before this one is written.
             vectors={**known, **vectors},
             generation=stages.generation,
         )
+        return Cut(new=new, embedded=len(vectors))
 
     async def _embed(self, embedder: Embedder, texts: Mapping[bytes, str]) -> dict[bytes, NDArray[np.float16]]:
         """Vectors by text hash. Texts of like length share a call, so that little of a batch is padding."""

@@ -82,14 +82,20 @@ class IngestDocument:
     """Stores a document so that it survives anything, and tells the views."""
 
     def __init__(
-        self, catalog: Catalog, indexes: Indexes, stages: IngestStages, settings: IngestSettings, bulk: Lane
+        self,
+        catalog: Catalog,
+        indexes: Indexes,
+        stages: IngestStages,
+        cut: Cutter,
+        settings: IngestSettings,
+        bulk: Lane,
     ) -> None:
         self._catalog = catalog
         self._indexes = indexes
         self._stages = stages
         self._settings = settings
         self._bulk = bulk
-        self._cut = Cutter(catalog, settings.embed_batch)
+        self._cut = cut
         self.admission = Admission(settings.max_documents_in_flight, settings.max_bytes_in_flight)
 
     async def __call__(self, upload: Upload) -> WriteReceipt:
@@ -150,7 +156,7 @@ class IngestDocument:
             text=parsed.text,
             outline=outline_of(parsed),
             cuts={
-                number: await self._cut(upload.name, fields.title, parsed, examined.content_hash, stages)
+                number: (await self._cut(upload.name, fields.title, parsed, examined.content_hash, stages)).new
                 for number, stages in examined.stages.items()
             },
         )

@@ -12,7 +12,8 @@ from ragstone_server.pipelines.generate import Choice
 from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import Prompt, PromptRenderer
-from ragstone_server.pipelines.retrieve import Retrieval, Retrieve, RetrieveRequest
+from ragstone_server.pipelines.recording import Retriever
+from ragstone_server.pipelines.retrieve import Retrieval, RetrieveRequest
 from ragstone_server.pipelines.settings import AnswerSettings
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
 from ragstone_server.spi.evidence import NumberedPassage, ScoredPassage
@@ -44,7 +45,7 @@ class AnswerQuestion:
     def __init__(
         self,
         catalog: Catalog,
-        retrieve: Retrieve,
+        retrieve: Retriever,
         context_filter: Stage[ContextFilterRequest, Outcome[FilteredContext]],
         packer: Packer,
         renderer: PromptRenderer,

@@ -21,6 +21,7 @@ from ragstone_server.spi.evidence import ScoredPassage
 from ragstone_server.spi.filters import Filter
 from ragstone_server.spi.fuser import DENSE, LEXICAL, FusedHit, FuseRequest
 from ragstone_server.spi.generation_stages import GenerationOpener
+from ragstone_server.spi.generations import GenerationNumber
 from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.spi.reranker import Ranked, RerankRequest
 from ragstone_server.spi.rewriter import RewriteRequest, SearchText
@@ -72,6 +73,8 @@ class RetrieveRequest:
     """None: the configured number."""
     min_watermark: str = ""
     """A token; empty: no demand."""
+    generation: GenerationNumber | None = None
+    """Whose passages; None: of the live one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +112,15 @@ class Retrieve:
     async def __call__(self, request: RetrieveRequest) -> Retrieval:
         """Raises `CollectionNotFound`, `GenerationMismatch`, `InvalidWatermark`, `DeadlineExceeded`, `StageFailed`."""
         collection = await self._catalog.collection(request.context.collection)
-        live = collection.live
+        answering = collection.live if request.generation is None else collection.generation(request.generation)
         # From here on everything is of one generation, whichever becomes live meanwhile.
-        embedder = None if live is None else (await self._generations.of(live)).embedder
+        embedder = None if answering is None else (await self._generations.of(answering)).embedder
         demanded = self._catalog.position_of(collection, request.min_watermark) if request.min_watermark else None
-        if live is None or embedder is None:
+        if answering is None or embedder is None:
             return self._nothing(collection, request)
         degradations: list[Degradation] = []
         with collected() as times:
-            async with self._indexes.pin(collection, live.number) as index:
+            async with self._indexes.pin(collection, answering.number) as index:
                 if demanded is not None:
                     degradations += await self._wait(index, demanded, request.context)
                 search = _take(await self._stages.rewriter(_rewrite(request)), degradations)

@@ -33,6 +33,7 @@ from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.operations import NewOperation, Operation, OperationFailure, OperationId, OperationState
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import ActivationKind, PromptActivation, PromptDraft, PromptTemplate, PromptVersion
+from ragstone_server.spi.questions import RecordedQuestion
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.sources import DeadLetter, DeadLetterId, DeadLetterSummary, NewDeadLetter, SourceName
 from ragstone_server.spi.visibility import Attributes
@@ -275,6 +276,11 @@ def dead_letter_summary(row: Row) -> DeadLetterSummary:
         published=bool(row["published"]),
         size=row["size"],
     )
+
+
+def recorded_question(row: Row) -> RecordedQuestion:
+    """A row of `question`."""
+    return RecordedQuestion(text=row["text"], asked=from_micros(row["asked"]), times=row["times"])
 
 
 def operation(row: Row) -> Operation:

@@ -34,6 +34,7 @@ from ragstone_server.spi.names import CollectionName, DocumentId, TenantId
 from ragstone_server.spi.operation_store import OperationStore
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import PromptStore
+from ragstone_server.spi.questions import QuestionStore
 from ragstone_server.spi.ranges import ByteRange
 from ragstone_server.spi.source_store import SourceStore
 from ragstone_server.spi.views import ChangeBatch
@@ -93,6 +94,11 @@ class CatalogStore(Protocol):
     @property
     def operations(self) -> OperationStore:
         """Long-running operations."""
+        ...
+
+    @property
+    def questions(self) -> QuestionStore:
+        """Recorded questions of the collections; they go with their collection."""
         ...
 
     def transaction(self, collection: CollectionKey, /) -> AbstractAsyncContextManager[CatalogTransaction]:

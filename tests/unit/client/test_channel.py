@@ -88,6 +88,10 @@ def test_it_is_decided_for_every_method_whether_it_may_be_sent_twice() -> None:
         "DiscardDeadLetter",
         "PurgeDocuments",
         "Verify",
+        "Reindex",
+        "RollBackGeneration",
+        "DeleteGeneration",
+        "PurgeRecordedQuestions",
         "DeleteOperation",
     }
     methods = {

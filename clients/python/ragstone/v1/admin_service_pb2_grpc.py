@@ -5,6 +5,7 @@ import warnings
 
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from ragstone.v1 import admin_service_pb2 as ragstone_dot_v1_dot_admin__service__pb2
+from ragstone.v1 import generation_pb2 as ragstone_dot_v1_dot_generation__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -27,7 +28,7 @@ if _version_not_supported:
 
 
 class AdminServiceStub:
-    """Collections, prompt templates, dead letters, plugins and the state of the server.
+    """Collections, generations of their indexes, prompt templates, dead letters, plugins and the state of the server.
     """
 
     def __init__(self, channel):
@@ -121,6 +122,46 @@ class AdminServiceStub:
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.VerifyRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.Reindex = channel.unary_unary(
+                '/ragstone.v1.AdminService/Reindex',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.ReindexRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ListGenerations = channel.unary_unary(
+                '/ragstone.v1.AdminService/ListGenerations',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.ListGenerationsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_generation__pb2.ListGenerationsResponse.FromString,
+                _registered_method=True)
+        self.CompareGenerations = channel.unary_unary(
+                '/ragstone.v1.AdminService/CompareGenerations',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.CompareGenerationsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_generation__pb2.CompareGenerationsResponse.FromString,
+                _registered_method=True)
+        self.ActivateGeneration = channel.unary_unary(
+                '/ragstone.v1.AdminService/ActivateGeneration',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.ActivateGenerationRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_generation__pb2.ActivateGenerationResponse.FromString,
+                _registered_method=True)
+        self.RollBackGeneration = channel.unary_unary(
+                '/ragstone.v1.AdminService/RollBackGeneration',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.RollBackGenerationRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_generation__pb2.RollBackGenerationResponse.FromString,
+                _registered_method=True)
+        self.DeleteGeneration = channel.unary_unary(
+                '/ragstone.v1.AdminService/DeleteGeneration',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.DeleteGenerationRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ListRecordedQuestions = channel.unary_unary(
+                '/ragstone.v1.AdminService/ListRecordedQuestions',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.ListRecordedQuestionsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_generation__pb2.ListRecordedQuestionsResponse.FromString,
+                _registered_method=True)
+        self.PurgeRecordedQuestions = channel.unary_unary(
+                '/ragstone.v1.AdminService/PurgeRecordedQuestions',
+                request_serializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsResponse.FromString,
+                _registered_method=True)
         self.ListPlugins = channel.unary_unary(
                 '/ragstone.v1.AdminService/ListPlugins',
                 request_serializer=ragstone_dot_v1_dot_admin__service__pb2.ListPluginsRequest.SerializeToString,
@@ -134,7 +175,7 @@ class AdminServiceStub:
 
 
 class AdminServiceServicer:
-    """Collections, prompt templates, dead letters, plugins and the state of the server.
+    """Collections, generations of their indexes, prompt templates, dead letters, plugins and the state of the server.
     """
 
     def CreateCollection(self, request, context):
@@ -261,6 +302,69 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reindex(self, request, context):
+        """Builds the next generation of a collection's index beside the live one, while both get what is written. Long-running: the
+        operation's metadata is a `ReindexMetadata`, its response a `ReindexResponse`. Begun again after it failed or was cancelled, it
+        goes on with the generation that was begun.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGenerations(self, request, context):
+        """Lists the generations of a collection's index.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareGenerations(self, request, context):
+        """Shows how the rankings of two generations differ, for recorded or given questions and what the caller may read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateGeneration(self, request, context):
+        """Answers from a generation, from the next question on. Waits until this server's views of it have come up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackGeneration(self, request, context):
+        """Answers from the generation again that was live before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteGeneration(self, request, context):
+        """Deletes a generation that is not live, with its passages, vectors and files. Long-running: the operation's metadata is a
+        `DeleteGenerationMetadata`, its response a `DeleteGenerationResponse`. Once it has begun nothing is written to the generation.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecordedQuestions(self, request, context):
+        """Lists the questions that are kept of a collection to compare generations with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeRecordedQuestions(self, request, context):
+        """Deletes the questions that are kept of a collection.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPlugins(self, request, context):
         """Lists the plugins that are installed, with those that are selected.
         """
@@ -363,6 +467,46 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.VerifyRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
+            'Reindex': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reindex,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.ReindexRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ListGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGenerations,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.ListGenerationsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_generation__pb2.ListGenerationsResponse.SerializeToString,
+            ),
+            'CompareGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareGenerations,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.CompareGenerationsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_generation__pb2.CompareGenerationsResponse.SerializeToString,
+            ),
+            'ActivateGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateGeneration,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.ActivateGenerationRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_generation__pb2.ActivateGenerationResponse.SerializeToString,
+            ),
+            'RollBackGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackGeneration,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.RollBackGenerationRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_generation__pb2.RollBackGenerationResponse.SerializeToString,
+            ),
+            'DeleteGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGeneration,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.DeleteGenerationRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ListRecordedQuestions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecordedQuestions,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.ListRecordedQuestionsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_generation__pb2.ListRecordedQuestionsResponse.SerializeToString,
+            ),
+            'PurgeRecordedQuestions': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeRecordedQuestions,
+                    request_deserializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsResponse.SerializeToString,
+            ),
             'ListPlugins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPlugins,
                     request_deserializer=ragstone_dot_v1_dot_admin__service__pb2.ListPluginsRequest.FromString,
@@ -382,7 +526,7 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """Collections, prompt templates, dead letters, plugins and the state of the server.
+    """Collections, generations of their indexes, prompt templates, dead letters, plugins and the state of the server.
     """
 
     @staticmethod
@@ -834,6 +978,222 @@ class AdminService:
             '/ragstone.v1.AdminService/Verify',
             ragstone_dot_v1_dot_admin__service__pb2.VerifyRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reindex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/Reindex',
+            ragstone_dot_v1_dot_generation__pb2.ReindexRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ListGenerations',
+            ragstone_dot_v1_dot_generation__pb2.ListGenerationsRequest.SerializeToString,
+            ragstone_dot_v1_dot_generation__pb2.ListGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/CompareGenerations',
+            ragstone_dot_v1_dot_generation__pb2.CompareGenerationsRequest.SerializeToString,
+            ragstone_dot_v1_dot_generation__pb2.CompareGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ActivateGeneration',
+            ragstone_dot_v1_dot_generation__pb2.ActivateGenerationRequest.SerializeToString,
+            ragstone_dot_v1_dot_generation__pb2.ActivateGenerationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/RollBackGeneration',
+            ragstone_dot_v1_dot_generation__pb2.RollBackGenerationRequest.SerializeToString,
+            ragstone_dot_v1_dot_generation__pb2.RollBackGenerationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/DeleteGeneration',
+            ragstone_dot_v1_dot_generation__pb2.DeleteGenerationRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecordedQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ListRecordedQuestions',
+            ragstone_dot_v1_dot_generation__pb2.ListRecordedQuestionsRequest.SerializeToString,
+            ragstone_dot_v1_dot_generation__pb2.ListRecordedQuestionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeRecordedQuestions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/PurgeRecordedQuestions',
+            ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsRequest.SerializeToString,
+            ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

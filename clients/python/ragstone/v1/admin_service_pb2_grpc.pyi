@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 from ragstone.v1 import admin_service_pb2 as _admin_service_pb2
+from ragstone.v1 import generation_pb2 as _generation_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -28,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AdminServiceStub:
-    """Collections, prompt templates, dead letters, plugins and the state of the server."""
+    """Collections, generations of their indexes, prompt templates, dead letters, plugins and the state of the server."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -75,6 +76,31 @@ class AdminServiceStub:
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
+    Reindex: _grpc.UnaryUnaryMultiCallable[_generation_pb2.ReindexRequest, _operations_pb2.Operation]
+    """Builds the next generation of a collection's index beside the live one, while both get what is written. Long-running: the
+    operation's metadata is a `ReindexMetadata`, its response a `ReindexResponse`. Begun again after it failed or was cancelled, it
+    goes on with the generation that was begun.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ListGenerations: _grpc.UnaryUnaryMultiCallable[_generation_pb2.ListGenerationsRequest, _generation_pb2.ListGenerationsResponse]
+    """Lists the generations of a collection's index."""
+    CompareGenerations: _grpc.UnaryUnaryMultiCallable[_generation_pb2.CompareGenerationsRequest, _generation_pb2.CompareGenerationsResponse]
+    """Shows how the rankings of two generations differ, for recorded or given questions and what the caller may read."""
+    ActivateGeneration: _grpc.UnaryUnaryMultiCallable[_generation_pb2.ActivateGenerationRequest, _generation_pb2.ActivateGenerationResponse]
+    """Answers from a generation, from the next question on. Waits until this server's views of it have come up."""
+    RollBackGeneration: _grpc.UnaryUnaryMultiCallable[_generation_pb2.RollBackGenerationRequest, _generation_pb2.RollBackGenerationResponse]
+    """Answers from the generation again that was live before."""
+    DeleteGeneration: _grpc.UnaryUnaryMultiCallable[_generation_pb2.DeleteGenerationRequest, _operations_pb2.Operation]
+    """Deletes a generation that is not live, with its passages, vectors and files. Long-running: the operation's metadata is a
+    `DeleteGenerationMetadata`, its response a `DeleteGenerationResponse`. Once it has begun nothing is written to the generation.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ListRecordedQuestions: _grpc.UnaryUnaryMultiCallable[_generation_pb2.ListRecordedQuestionsRequest, _generation_pb2.ListRecordedQuestionsResponse]
+    """Lists the questions that are kept of a collection to compare generations with."""
+    PurgeRecordedQuestions: _grpc.UnaryUnaryMultiCallable[_generation_pb2.PurgeRecordedQuestionsRequest, _generation_pb2.PurgeRecordedQuestionsResponse]
+    """Deletes the questions that are kept of a collection."""
     ListPlugins: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
@@ -82,7 +108,7 @@ class AdminServiceStub:
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """Collections, prompt templates, dead letters, plugins and the state of the server."""
+    """Collections, generations of their indexes, prompt templates, dead letters, plugins and the state of the server."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCollection: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CreateCollectionRequest, _admin_service_pb2.CreateCollectionResponse]  # type: ignore[assignment]
@@ -126,13 +152,38 @@ class AdminServiceAsyncStub(AdminServiceStub):
     buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
+    Reindex: _aio.UnaryUnaryMultiCallable[_generation_pb2.ReindexRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Builds the next generation of a collection's index beside the live one, while both get what is written. Long-running: the
+    operation's metadata is a `ReindexMetadata`, its response a `ReindexResponse`. Begun again after it failed or was cancelled, it
+    goes on with the generation that was begun.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ListGenerations: _aio.UnaryUnaryMultiCallable[_generation_pb2.ListGenerationsRequest, _generation_pb2.ListGenerationsResponse]  # type: ignore[assignment]
+    """Lists the generations of a collection's index."""
+    CompareGenerations: _aio.UnaryUnaryMultiCallable[_generation_pb2.CompareGenerationsRequest, _generation_pb2.CompareGenerationsResponse]  # type: ignore[assignment]
+    """Shows how the rankings of two generations differ, for recorded or given questions and what the caller may read."""
+    ActivateGeneration: _aio.UnaryUnaryMultiCallable[_generation_pb2.ActivateGenerationRequest, _generation_pb2.ActivateGenerationResponse]  # type: ignore[assignment]
+    """Answers from a generation, from the next question on. Waits until this server's views of it have come up."""
+    RollBackGeneration: _aio.UnaryUnaryMultiCallable[_generation_pb2.RollBackGenerationRequest, _generation_pb2.RollBackGenerationResponse]  # type: ignore[assignment]
+    """Answers from the generation again that was live before."""
+    DeleteGeneration: _aio.UnaryUnaryMultiCallable[_generation_pb2.DeleteGenerationRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Deletes a generation that is not live, with its passages, vectors and files. Long-running: the operation's metadata is a
+    `DeleteGenerationMetadata`, its response a `DeleteGenerationResponse`. Once it has begun nothing is written to the generation.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ListRecordedQuestions: _aio.UnaryUnaryMultiCallable[_generation_pb2.ListRecordedQuestionsRequest, _generation_pb2.ListRecordedQuestionsResponse]  # type: ignore[assignment]
+    """Lists the questions that are kept of a collection to compare generations with."""
+    PurgeRecordedQuestions: _aio.UnaryUnaryMultiCallable[_generation_pb2.PurgeRecordedQuestionsRequest, _generation_pb2.PurgeRecordedQuestionsResponse]  # type: ignore[assignment]
+    """Deletes the questions that are kept of a collection."""
     ListPlugins: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]  # type: ignore[assignment]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Tells the state of the server."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Collections, prompt templates, dead letters, plugins and the state of the server."""
+    """Collections, generations of their indexes, prompt templates, dead letters, plugins and the state of the server."""
 
     @_abc_1.abstractmethod
     def CreateCollection(
@@ -276,6 +327,79 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
+
+    @_abc_1.abstractmethod
+    def Reindex(
+        self,
+        request: _generation_pb2.ReindexRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Builds the next generation of a collection's index beside the live one, while both get what is written. Long-running: the
+        operation's metadata is a `ReindexMetadata`, its response a `ReindexResponse`. Begun again after it failed or was cancelled, it
+        goes on with the generation that was begun.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+
+    @_abc_1.abstractmethod
+    def ListGenerations(
+        self,
+        request: _generation_pb2.ListGenerationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.ListGenerationsResponse, _abc.Awaitable[_generation_pb2.ListGenerationsResponse]]:
+        """Lists the generations of a collection's index."""
+
+    @_abc_1.abstractmethod
+    def CompareGenerations(
+        self,
+        request: _generation_pb2.CompareGenerationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.CompareGenerationsResponse, _abc.Awaitable[_generation_pb2.CompareGenerationsResponse]]:
+        """Shows how the rankings of two generations differ, for recorded or given questions and what the caller may read."""
+
+    @_abc_1.abstractmethod
+    def ActivateGeneration(
+        self,
+        request: _generation_pb2.ActivateGenerationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.ActivateGenerationResponse, _abc.Awaitable[_generation_pb2.ActivateGenerationResponse]]:
+        """Answers from a generation, from the next question on. Waits until this server's views of it have come up."""
+
+    @_abc_1.abstractmethod
+    def RollBackGeneration(
+        self,
+        request: _generation_pb2.RollBackGenerationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.RollBackGenerationResponse, _abc.Awaitable[_generation_pb2.RollBackGenerationResponse]]:
+        """Answers from the generation again that was live before."""
+
+    @_abc_1.abstractmethod
+    def DeleteGeneration(
+        self,
+        request: _generation_pb2.DeleteGenerationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Deletes a generation that is not live, with its passages, vectors and files. Long-running: the operation's metadata is a
+        `DeleteGenerationMetadata`, its response a `DeleteGenerationResponse`. Once it has begun nothing is written to the generation.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+
+    @_abc_1.abstractmethod
+    def ListRecordedQuestions(
+        self,
+        request: _generation_pb2.ListRecordedQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.ListRecordedQuestionsResponse, _abc.Awaitable[_generation_pb2.ListRecordedQuestionsResponse]]:
+        """Lists the questions that are kept of a collection to compare generations with."""
+
+    @_abc_1.abstractmethod
+    def PurgeRecordedQuestions(
+        self,
+        request: _generation_pb2.PurgeRecordedQuestionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.PurgeRecordedQuestionsResponse, _abc.Awaitable[_generation_pb2.PurgeRecordedQuestionsResponse]]:
+        """Deletes the questions that are kept of a collection."""
 
     @_abc_1.abstractmethod
     def ListPlugins(

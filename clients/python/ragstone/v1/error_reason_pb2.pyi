@@ -96,6 +96,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The long-running operation has not ended. Metadata: `state`."""
     ERROR_REASON_OPERATION_CANCELLED: _ErrorReason.ValueType  # 34
     """CANCELLED. The error of a long-running operation that was cancelled; what it had done until then stays done."""
+    ERROR_REASON_GENERATION_NOT_FOUND: _ErrorReason.ValueType  # 35
+    """NOT_FOUND. The collection has no such generation, or none to roll back to. Metadata: `generation`, or empty."""
+    ERROR_REASON_GENERATION_NOT_READY: _ErrorReason.ValueType  # 36
+    """FAILED_PRECONDITION. The state of a generation of the collection does not allow it. Metadata: `state`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -176,4 +180,8 @@ ERROR_REASON_OPERATION_RUNNING: ErrorReason.ValueType  # 33
 """FAILED_PRECONDITION. The long-running operation has not ended. Metadata: `state`."""
 ERROR_REASON_OPERATION_CANCELLED: ErrorReason.ValueType  # 34
 """CANCELLED. The error of a long-running operation that was cancelled; what it had done until then stays done."""
+ERROR_REASON_GENERATION_NOT_FOUND: ErrorReason.ValueType  # 35
+"""NOT_FOUND. The collection has no such generation, or none to roll back to. Metadata: `generation`, or empty."""
+ERROR_REASON_GENERATION_NOT_READY: ErrorReason.ValueType  # 36
+"""FAILED_PRECONDITION. The state of a generation of the collection does not allow it. Metadata: `state`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -11,6 +11,7 @@ from ragstone_server.testing.conformance.catalog_generations import GenerationTe
 from ragstone_server.testing.conformance.catalog_log import LogTests
 from ragstone_server.testing.conformance.catalog_operations import OperationTests
 from ragstone_server.testing.conformance.catalog_prompts import PromptTests
+from ragstone_server.testing.conformance.catalog_questions import QuestionTests
 from ragstone_server.testing.conformance.catalog_reads import ReadTests
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
 from ragstone_server.testing.conformance.catalog_sources import SourceTests
@@ -18,7 +19,15 @@ from ragstone_server.testing.conformance.catalog_writes import WriteTests
 
 
 class CatalogStoreConformance(
-    CollectionTests, WriteTests, ReadTests, LogTests, GenerationTests, PromptTests, SourceTests, OperationTests
+    CollectionTests,
+    WriteTests,
+    ReadTests,
+    LogTests,
+    GenerationTests,
+    PromptTests,
+    SourceTests,
+    OperationTests,
+    QuestionTests,
 ):
     """All of it."""
 

@@ -32,6 +32,7 @@ from ragstone_server.testing.memory.catalog_state import CollectionState, Keys, 
 from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction, name_hash
 from ragstone_server.testing.memory.operation_store import MemoryOperationStore
 from ragstone_server.testing.memory.prompt_store import MemoryPromptStore
+from ragstone_server.testing.memory.question_store import MemoryQuestionStore
 from ragstone_server.testing.memory.source_store import MemorySourceStore
 
 _EPOCH = "00000000-0000-4000-8000-000000000000"
@@ -49,6 +50,7 @@ class MemoryCatalogStore:
         self.prompts = MemoryPromptStore(self._states)
         self.sources = MemorySourceStore(self.transaction)
         self.operations = MemoryOperationStore()
+        self.questions = MemoryQuestionStore(self._states)
         self._vectors: dict[VectorKey, NDArray[np.float16]] = {}
         self._locks: defaultdict[CollectionKey, asyncio.Lock] = defaultdict(asyncio.Lock)
 

@@ -10,12 +10,20 @@ from google.protobuf.message import Message
 
 from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2
 from ragstone_server.indexing.verifying import Problem
+from ragstone_server.pipelines.generations import DELETE_GENERATION
 from ragstone_server.pipelines.purge import PURGE
+from ragstone_server.pipelines.reindex import REINDEX
 from ragstone_server.pipelines.verify import VERIFY
 from ragstone_server.spi.errors import InvalidName
 from ragstone_server.spi.filters import Filter, matches
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.operations import Operation, OperationId, OperationState
+from ragstone_server.transport.convert.generations import (
+    deletion_metadata,
+    deletion_response,
+    reindex_metadata,
+    reindex_response,
+)
 from ragstone_server.transport.convert.metadata import timestamp
 
 STATES = {
@@ -95,6 +103,8 @@ def _verify_response(result: Values) -> Message:
 MESSAGES: Mapping[str, KindMessages] = {
     PURGE: KindMessages(metadata=_purge_metadata, response=_purge_response),
     VERIFY: KindMessages(metadata=_verify_metadata, response=_verify_response),
+    REINDEX: KindMessages(metadata=reindex_metadata, response=reindex_response),
+    DELETE_GENERATION: KindMessages(metadata=deletion_metadata, response=deletion_response),
 }
 """By kind."""
 

@@ -21,6 +21,7 @@ from ragstone_server.transport.convert.paging import after_token, next_token
 from ragstone_server.transport.convert.sources import source_to
 from ragstone_server.transport.grpc.backend import Backend
 from ragstone_server.transport.grpc.dead_letter_methods import DeadLetterMethods
+from ragstone_server.transport.grpc.generation_methods import GenerationMethods
 from ragstone_server.transport.grpc.operations_service import operation_to
 from ragstone_server.transport.grpc.prompt_methods import PromptMethods
 from ragstone_server.transport.grpc.settings import GrpcSettings
@@ -30,7 +31,7 @@ PAGE = 100
 CHANGEABLE = ("description", "default_readers")
 
 
-class AdminServicer(PromptMethods, DeadLetterMethods, admin_service_pb2_grpc.AdminServiceServicer):
+class AdminServicer(PromptMethods, DeadLetterMethods, GenerationMethods, admin_service_pb2_grpc.AdminServiceServicer):
     """Collections, prompt templates, dead letters, plugins and the state of the server."""
 
     def __init__(self, backend: Backend, settings: GrpcSettings) -> None:

@@ -10,6 +10,7 @@ from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.errors import StorageFull
 from ragstone_server.spi.names import DocumentId
+from ragstone_server.spi.questions import AskedQuestion
 from ragstone_server.testing.conformance.catalog_samples import (
     NAME,
     NOW,
@@ -94,6 +95,23 @@ async def test_p9_deleted_text_leaves_the_files(open_catalog: OpenCatalog, catal
         await store.retire(collection.key, head, head, NOW)
         assert secret.encode() not in files()
         assert metadata.encode() not in files()
+
+
+async def test_p9_purged_questions_leave_the_files(open_catalog: OpenCatalog, catalog_path: Path) -> None:
+    secret = "Wo schlafen die grünen Ottern?"
+    async with open_catalog() as store:
+        collection = await store.create_collection(NAME, SETTINGS, NOW)
+        asked = [
+            AskedQuestion(collection=collection.key, text=f"{secret} {number}" * 50, asked=NOW) for number in range(40)
+        ]
+        await store.questions.record(asked, 100)
+
+        def files() -> bytes:
+            return b"".join(each.read_bytes() for each in catalog_path.parent.iterdir())
+
+        assert secret.encode() in files()
+        assert await store.questions.purge(collection.key) == 40
+        assert secret.encode() not in files()
 
 
 async def test_the_log_is_bounded_while_readers_come_and_go(open_catalog: OpenCatalog, catalog_path: Path) -> None:
