@@ -33,6 +33,7 @@ from ragstone_server.spi.operation_store import OperationStore
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, PassageKey, Position
 from ragstone_server.spi.prompts import PromptStore
 from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.snapshots import SnapshotStore
 from ragstone_server.spi.source_store import SourceStore
 from ragstone_server.spi.views import ChangeBatch
 
@@ -86,6 +87,11 @@ class CatalogStore(Protocol):
     @property
     def operations(self) -> OperationStore:
         """Long-running operations."""
+        ...
+
+    @property
+    def snapshots(self) -> SnapshotStore | None:
+        """Copies of the catalog; None where it is a database with backups of its own."""
         ...
 
     def transaction(self, collection: CollectionKey, /) -> AbstractAsyncContextManager[CatalogTransaction]:

@@ -31,6 +31,16 @@ class FailPoint(StrEnum):
     KAFKA_BEFORE_GROUP_COMMIT = "kafka-before-group-commit"
     KAFKA_BEFORE_LETTERS_NOTED = "kafka-before-letters-noted"
     COLLECTION_BEFORE_FILES = "collection-before-files"
+    SNAPSHOT_BEFORE_COPY = "snapshot-before-copy"
+    SNAPSHOT_DURING_COPY = "snapshot-during-copy"
+    SNAPSHOT_BEFORE_RENAME = "snapshot-before-rename"
+    SNAPSHOT_AFTER_RENAME = "snapshot-after-rename"
+    RESTORE_DURING_COPY = "restore-during-copy"
+    RESTORE_BEFORE_MARK = "restore-before-mark"
+    RESTORE_AFTER_MARK = "restore-after-mark"
+    RESTORE_BEFORE_SWAP = "restore-before-swap"
+    RESTORE_AFTER_SWAP = "restore-after-swap"
+    RESTORE_AFTER_UNMARK = "restore-after-unmark"
 
 
 def _parse(text: str) -> dict[FailPoint, tuple[str, int, str]]:
