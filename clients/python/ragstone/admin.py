@@ -12,6 +12,7 @@ from ragstone.operations import Operation, operation_from
 from ragstone.prompts import Prompts
 from ragstone.requests import collection_name
 from ragstone.session import Session
+from ragstone.snapshots import Snapshots
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
 
 TENANT = "tenants/default"
@@ -33,6 +34,8 @@ class Admin:
         """Prompt templates of the collections."""
         self.dead_letters = DeadLetters(stub, self._call)
         """Events that could not be applied."""
+        self.snapshots = Snapshots(stub, self._call)
+        """Copies of the catalog."""
 
     def create_collection(self, collection: str, **settings: Any) -> admin_service_pb2.Collection:
         """Create a collection; settings are fields of `Collection`."""

@@ -15,6 +15,7 @@ _SECONDS = {
     "ListDocuments": 60.0,
     "ReplayDeadLetter": 900.0,
     "WaitOperation": 60.0,
+    "ListSnapshots": 900.0,
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
@@ -31,6 +32,7 @@ _REPEATABLE = {
         "ListPromptActivations",
         "ListDeadLetters",
         "GetDeadLetter",
+        "ListSnapshots",
         "ListPlugins",
         "GetStatus",
     ),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version as distribution_version
 
@@ -15,6 +15,7 @@ from ragstone_server.app.operating import open_operations
 from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.settings import Role
+from ragstone_server.app.snapshotting import open_snapshots
 from ragstone_server.app.source_instruments import dead_letter_instrument, event_instrument, source_instruments
 from ragstone_server.app.stages import (
     Governor,
@@ -64,8 +65,11 @@ DEFAULT_SETTINGS = CollectionSettings(
 
 
 @asynccontextmanager
-async def application(configuration: Configuration) -> AsyncIterator[Backend]:
-    """Open what the configuration selects; close it in reverse order. Raises `StartError`s."""
+async def application(configuration: Configuration, reopen: Callable[[], None]) -> AsyncIterator[Backend]:
+    """Open what the configuration selects; close it in reverse order. Raises `StartError`s.
+
+    `reopen` is called once the context is to be left and entered again, for the catalog to be replaced in between.
+    """
     settings = configuration.server
     clock = SystemClock()
     offers = discover()
@@ -124,7 +128,8 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         )
         purge = PurgeDocuments(catalog, indexes, parse_filter)
         verify = VerifyViews(store, indexes, instance)
-        operations = await open_operations(configuration, catalog, purge, verify, instance, stack)
+        snapshots = await open_snapshots(configuration.snapshots, catalog, data_dir, instance, reopen)
+        operations = await open_operations(configuration, catalog, purge, verify, snapshots, instance, stack)
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -149,6 +154,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             operations=operations,
             purge=purge,
             verify=verify,
+            snapshots=snapshots.all,
+            create_snapshot=snapshots.create,
+            restore_snapshot=snapshots.restore,
             replay=replaying(catalog, events),
             source_status=source_status,
         )

@@ -8,6 +8,7 @@ COMMANDS = {
     "dead-letters": "ragstone_server.cli.dead_letters",
     "purge": "ragstone_server.cli.purge",
     "verify": "ragstone_server.cli.verify",
+    "snapshots": "ragstone_server.cli.snapshots",
     "operations": "ragstone_server.cli.operations",
 }
 

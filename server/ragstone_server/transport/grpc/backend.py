@@ -7,12 +7,15 @@ from pathlib import Path
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.operations.desk import Operations
+from ragstone_server.pipelines.create_snapshot import CreateSnapshot
 from ragstone_server.pipelines.dead_letters import Replay
 from ragstone_server.pipelines.grounding import CheckGrounding
 from ragstone_server.pipelines.ingest import IngestDocument
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
+from ragstone_server.pipelines.restore_snapshot import RestoreSnapshot
 from ragstone_server.pipelines.retrieve import Retrieve
+from ragstone_server.pipelines.snapshots import Snapshots
 from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.route import Routes
@@ -42,6 +45,9 @@ class Backend:
     operations: Operations
     purge: PurgeDocuments
     verify: VerifyViews
+    snapshots: Snapshots
+    create_snapshot: CreateSnapshot
+    restore_snapshot: RestoreSnapshot
     replay: Replay
     """Applies the event of a dead letter again."""
     source_status: Callable[[], Sequence[SourceStatus]] = no_sources
