@@ -56,6 +56,9 @@ def admin_servicer(
         operations=unused,
         purge=unused,
         verify=unused,
+        snapshots=unused,
+        create_snapshot=unused,
+        restore_snapshot=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )
