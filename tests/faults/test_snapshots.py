@@ -17,12 +17,13 @@ from tests.served import Served
 
 CREATING = [point for point in FailPoint if point.startswith("snapshot-")]
 RESTORING = [point for point in FailPoint if point.startswith("restore-")]
+LONG = (FailPoint.RESTORE_DURING_COPY, FailPoint.RESTORE_BEFORE_MARK, FailPoint.RESTORE_AFTER_UNMARK)
 KILLS = [
-    *((point, None) for point in RESTORING),
+    *(pytest.param(point, None, marks=pytest.mark.faults if point in LONG else ()) for point in RESTORING),
     # And once more while the next start finishes what was begun.
-    (FailPoint.RESTORE_AFTER_MARK, FailPoint.RESTORE_BEFORE_SWAP),
     (FailPoint.RESTORE_BEFORE_SWAP, FailPoint.RESTORE_AFTER_SWAP),
-    (FailPoint.RESTORE_BEFORE_SWAP, FailPoint.RESTORE_AFTER_UNMARK),
+    pytest.param(FailPoint.RESTORE_AFTER_MARK, FailPoint.RESTORE_BEFORE_SWAP, marks=pytest.mark.faults),
+    pytest.param(FailPoint.RESTORE_BEFORE_SWAP, FailPoint.RESTORE_AFTER_UNMARK, marks=pytest.mark.faults),
 ]
 IN_SNAPSHOT = {f"kept{n}" for n in range(8)}
 
