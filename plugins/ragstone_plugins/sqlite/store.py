@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ragstone_plugins.sqlite import administering, following, passages, reading
 from ragstone_plugins.sqlite.connections import Readers
+from ragstone_plugins.sqlite.epoch import catalog_path
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
 from ragstone_plugins.sqlite.operations import SqliteOperationStore
@@ -167,7 +168,7 @@ class SqliteCatalogStore:
 @asynccontextmanager
 async def open_store(config: SqliteConfig, host: Host) -> AsyncIterator[SqliteCatalogStore]:
     """Open the file. Raises `StartError`."""
-    path = config.path or host.data_dir / "catalog" / "catalog.sqlite3"
+    path = catalog_path(config, host.data_dir)
     await asyncio.to_thread(finish_restore, path, config)
     await asyncio.to_thread(migrate, path, config)
     async with open_writer(path, config) as writer:
