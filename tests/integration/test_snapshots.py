@@ -73,8 +73,8 @@ def test_a_snapshot_made_under_writes_is_restored_and_asked(own: Served, tmp_pat
     status, listed = said(own, "admin", "snapshots", "list", "--verify")
     (snapshot,) = listed["snapshots"]
     assert (status, snapshot["state"], snapshot["verified"]) == (0, "SNAPSHOT_STATE_COMPLETE", True)
-    assert (snapshot["description"], snapshot["collection_count"]) == ("before the change", "1")
-    held = int(snapshot["document_count"])
+    assert (snapshot["description"], snapshot["collectionCount"]) == ("before the change", "1")
+    held = int(snapshot["documentCount"])
     assert 12 <= held <= 12 + written
     assert "before the change" in terminal(own, "admin", "snapshots", "list").stdout
     sums = subprocess.run(
@@ -91,7 +91,7 @@ def test_a_snapshot_made_under_writes_is_restored_and_asked(own: Served, tmp_pat
         lost = 12 + written - held + 2
         status, dry = said(own, "admin", "snapshots", "restore", "monday")
         response = dry["response"]
-        assert (status, response["documents_lost"], response["documents_returning"]) == (0, str(lost), "1")
+        assert (status, response["documentsLost"], response["documentsReturning"]) == (0, str(lost), "1")
         assert documents(client) == before
         assert "--force puts it" in terminal(own, "admin", "snapshots", "restore", "monday").stdout
 
@@ -108,7 +108,7 @@ def test_a_snapshot_made_under_writes_is_restored_and_asked(own: Served, tmp_pat
         (restored, *_) = client.operations.list('kind = "restore-snapshot"')
         assert restored.state is OperationState.SUCCEEDED
     kept = json.loads(terminal(own, "admin", "operations", "get", str(restored.id), "--json").stdout)
-    former = tmp_path / "data" / "catalog" / kept["response"]["former_catalog"]
+    former = tmp_path / "data" / "catalog" / kept["response"]["formerCatalog"]
     with closing(sqlite3.connect(former)) as catalog:
         assert {row[0] for row in catalog.execute("SELECT id FROM document")} == before
     assert terminal(own, "admin", "snapshots", "delete", "monday", "--yes").stdout == "deleted snapshots/monday\n"
