@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from ragstone_plugins.sqlite import connections
 from ragstone_plugins.sqlite.migrate import SCHEMA
 from ragstone_plugins.sqlite.restoring import mark_of, prepared_of
 from ragstone_server.spi.catalog_store import CatalogStore
@@ -222,3 +223,43 @@ async def test_a_restore_that_cannot_be_finished_leaves_the_former_catalog(
     mark_of(catalog_path).unlink()
     async with open_catalog() as store:
         assert store.epoch == epoch
+
+
+async def test_a_catalog_that_another_process_reads_is_not_replaced_under_it(
+    open_catalog: OpenCatalog, tmp_path: Path, catalog_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "BUSY_S", 0.1)
+    async with open_catalog() as store:
+        await asyncio.to_thread(snapshots_of(store).copy, tmp_path / "copy", unwatched)
+        prepared = await asyncio.to_thread(snapshots_of(store).prepare, tmp_path / "copy", unwatched)
+        await asyncio.to_thread(snapshots_of(store).due, DUE)
+        other = sqlite3.connect(catalog_path, isolation_level=None)
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM document").fetchone()
+        await store.create_collection(NAME, SETTINGS, NOW)
+    with pytest.raises(StartError, match=r"another process has .* open: .*-wal is in use"):
+        async with open_catalog():
+            pass
+    other.close()
+    async with open_catalog() as store:
+        assert store.epoch == prepared.epoch
+
+
+async def test_where_a_file_cannot_have_two_names_the_catalog_is_renamed(
+    open_catalog: OpenCatalog, tmp_path: Path, catalog_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_catalog() as store:
+        await asyncio.to_thread(snapshots_of(store).copy, tmp_path / "copy", unwatched)
+        prepared = await asyncio.to_thread(snapshots_of(store).prepare, tmp_path / "copy", unwatched)
+        await asyncio.to_thread(snapshots_of(store).due, DUE)
+
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    catalog_path.rename(catalog_path.with_name(DUE.kept))  # as a kill right after it leaves it
+    async with open_catalog() as store:
+        assert store.epoch == prepared.epoch
+    with sqlite3.connect(catalog_path.with_name(DUE.kept)) as former:
+        assert former.execute("SELECT count(*) FROM meta WHERE value = ?", (prepared.epoch,)).fetchone() == (0,)
+    former.close()
