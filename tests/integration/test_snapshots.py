@@ -51,6 +51,17 @@ def documents(client: Client) -> set[str]:
     return {each.document for each in client.list_documents()}
 
 
+def head_of(client: Client) -> str:
+    return client.admin.get_collection("default").watermark
+
+
+def answered_in_the_open(client: Client, question: str) -> set[str]:
+    """What is found as soon as no answer says any more that its views are built anew."""
+    while (hits := client.retrieve(question, top_k=100)).degraded:
+        pass
+    return {passage.document for passage in hits}
+
+
 def test_a_snapshot_made_under_writes_is_restored_and_asked(own: Served, tmp_path: Path) -> None:
     stop, written = threading.Event(), 0
 
@@ -99,11 +110,12 @@ def test_a_snapshot_made_under_writes_is_restored_and_asked(own: Served, tmp_pat
         assert done.exit_code == 0, done.stderr
         assert "the former one is kept as catalog.sqlite3.before-restore-" in done.stdout
         assert len(documents(client)) == held
+        assert answered_in_the_open(client, "boat number leaves") >= {f"d{number}" for number in range(12)}
         assert client.get_document("d4").version == 1
         with pytest.raises(InvalidArgument, match="before it was restored"):
             client.retrieve("boat", min_watermark=token)
         client.upsert_document("last", text="The last boat leaves.")
-        found = client.retrieve("boat leaves", top_k=50, min_watermark=client.retrieve("boat").watermark)
+        found = client.retrieve("boat leaves", top_k=50, min_watermark=head_of(client))
         assert {"d3", "d4"} <= {passage.document for passage in found}
         (restored, *_) = client.operations.list('kind = "restore-snapshot"')
         assert restored.state is OperationState.SUCCEEDED
@@ -263,7 +275,8 @@ def test_a_file_put_in_place_by_hand_gets_a_new_epoch(own: Served, tmp_path: Pat
         assert len(documents(client)) == 12
         with pytest.raises(InvalidArgument):
             client.retrieve("boat", min_watermark=token)
-        assert made.snapshot.epoch not in client.retrieve("boat").watermark
+        assert made.snapshot.epoch not in head_of(client)
+        assert len(answered_in_the_open(client, "boat number leaves")) == 12
 
 
 def test_a_catalog_in_postgresql_has_backups_of_its_own(catalog_url: str, tmp_path: Path) -> None:
@@ -291,5 +304,6 @@ def test_a_catalog_in_postgresql_has_backups_of_its_own(catalog_url: str, tmp_pa
         with served.client() as client:
             with pytest.raises(InvalidArgument, match="before it was restored"):
                 client.retrieve("ferry", min_watermark=token)
+            assert answered_in_the_open(client, "ferry") == {"a"}
             client.upsert_document("b", text="The ferry leaves at ten.")
-            assert len(client.retrieve("ferry", min_watermark=client.retrieve("ferry").watermark)) == 2
+            assert len(client.retrieve("ferry", min_watermark=head_of(client))) == 2

@@ -14,6 +14,8 @@ _CANCEL = """
         message = 'cancelled, since the catalog was restored from a backup'
     WHERE state IN ('waiting', 'running')
 """
+# Views are noted as if they had all of it: until they do, they say that they are built anew.
+_FOLLOWERS = "UPDATE follower SET durable = (SELECT head FROM collection WHERE key = follower.collection)"
 
 
 async def new_epoch(config: PostgresqlConfig) -> str:
@@ -28,6 +30,7 @@ async def new_epoch(config: PostgresqlConfig) -> str:
             row = await found.fetchone()
             check_schema(None if row is None else row[0])
             await connection.execute("UPDATE meta SET value = convert_to(%s, 'UTF8') WHERE key = 'epoch'", (epoch,))
+            await connection.execute(_FOLLOWERS)
             ended = (await connection.execute(_CANCEL)).rowcount
     except psycopg.errors.UndefinedTable as error:
         raise StartError("the database has no catalog yet: run `ragstone migrate` once") from error

@@ -16,6 +16,8 @@ _CANCEL = """
         message = 'cancelled, since the catalog was restored from a backup'
     WHERE state IN ('waiting', 'running')
 """
+# Views are noted as if they had all of it: until they do, they say that they are built anew.
+_FOLLOWERS = "UPDATE follower SET durable = (SELECT head FROM collection WHERE key = follower.collection)"
 
 
 async def new_epoch(config: SqliteConfig, data_dir: Path) -> str:
@@ -39,6 +41,7 @@ def _new_epoch(path: Path, config: SqliteConfig) -> str:
             connection.execute("BEGIN IMMEDIATE").close()
             connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (epoch,)).close()
             ended = connection.execute(_CANCEL).rowcount
+            connection.execute(_FOLLOWERS).close()
             connection.execute("COMMIT").close()
     except sqlite3.Error as error:
         raise StartError(f"the epoch of the catalog {path} cannot be changed ({error})") from error

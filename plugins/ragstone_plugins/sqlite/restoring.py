@@ -31,6 +31,15 @@ _CANCEL = """
 _OWN = "UPDATE operation SET cancel_requested = 0 WHERE state IN ('waiting', 'running')"
 
 
+_FOLLOWERS = (
+    "DELETE FROM main.follower",
+    # This server's views are noted as if they had all of it: until they do, they say that they are built anew.
+    """INSERT INTO main.follower (collection, view, durable, seen)
+        SELECT c.key, f.view, c.head, f.seen FROM main.collection c
+        CROSS JOIN (SELECT view, max(seen) AS seen FROM former.follower GROUP BY view) f WHERE c.head > 0""",
+)
+
+
 def prepared_of(path: Path) -> Path:
     """Where the next catalog lies until it is put in place."""
     return path.with_name(f"{path.name}.restoring")
@@ -77,7 +86,7 @@ def finish_restore(path: Path, config: SqliteConfig) -> None:
 
 
 def _carry(path: Path, prepared: Path, restore: DueRestore, config: SqliteConfig) -> None:
-    """Have the operations of the former catalog in the new one, where all but the restore itself end.
+    """Have the operations of the former catalog in the new one, where all but the restore itself end, and its views.
 
     It empties the former one's write-ahead log too: one that stayed would be taken for the new catalog's.
     """
@@ -95,6 +104,8 @@ def _carry(path: Path, prepared: Path, restore: DueRestore, config: SqliteConfig
         connection.execute(carried).close()
         connection.execute(_CANCEL, (told, restore.operation)).close()
         connection.execute(_OWN).close()
+        for statement in _FOLLOWERS:
+            connection.execute(statement).close()
         connection.execute("COMMIT").close()
     for end in copying.SIDE_FILES:
         side = path.with_name(f"{path.name}{end}")

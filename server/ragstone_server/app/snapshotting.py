@@ -1,6 +1,7 @@
 """Making and restoring snapshots, with the folder that they lie in."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
@@ -12,6 +13,8 @@ from ragstone_server.pipelines.create_snapshot import CreateSnapshot
 from ragstone_server.pipelines.restore_snapshot import RestoreSnapshot
 from ragstone_server.pipelines.settings import SnapshotSettings
 from ragstone_server.pipelines.snapshots import Snapshots
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,11 @@ async def open_snapshots(
 ) -> SnapshotWork:
     """What a former process left unfinished in the folder is removed."""
     folder = SnapshotFolder(settings.directory or data_dir / "snapshots", instance)
-    await asyncio.to_thread(folder.clear)
+    try:
+        await asyncio.to_thread(folder.clear)
+    except OSError as error:
+        # A disk of backups that is away is no reason not to answer.
+        logger.warning("the folder of snapshots cannot be used: %s", error)
     snapshots = Snapshots(
         store=catalog.store.snapshots,
         folder=folder,

@@ -55,8 +55,7 @@ class CreateSnapshot:
     async def __call__(self, run: Run) -> Values:
         """Copy, check, read for the checksum, and give it its name."""
         parameters, folder = run.parameters, self._snapshots.folder
-        async with self._snapshots.busy:
-            run.check()
+        async with self._snapshots.alone(run):
             manifest = await asyncio.to_thread(self._made, parameters)
             if manifest is None:
                 watched = self._snapshots.watched(folder.directory)

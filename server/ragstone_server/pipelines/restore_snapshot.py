@@ -59,8 +59,7 @@ class RestoreSnapshot:
             result: Values = progress["result"]
             return result
         store = self._snapshots.supported()
-        async with self._snapshots.busy:
-            run.check()
+        async with self._snapshots.alone(run):
             try:
                 result = await self._prepared(run)
                 if not run.parameters["force"]:

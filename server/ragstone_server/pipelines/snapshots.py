@@ -1,15 +1,16 @@
 """What making, listing, restoring and deleting snapshots share: the folder, the catalog's copies, one at a time."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ragstone_server.catalog.snapshot_folder import FoundSnapshot, SnapshotFolder, free_bytes
+from ragstone_server.operations.kinds import Run
 from ragstone_server.pipelines.settings import SnapshotSettings
-from ragstone_server.pipelines.watching import Watched, in_thread
+from ragstone_server.pipelines.watching import KEPT_EVERY_S, Watched, in_thread
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import (
     OperationRunning,
@@ -60,19 +61,36 @@ class Snapshots:
                 metadata={"needed_bytes": str(needed), "free_bytes": str(free)},
             )
 
+    @asynccontextmanager
+    async def alone(self, run: Run) -> AsyncIterator[None]:
+        """Wait until no other is made or restored. Cancelling the operation ends the waiting."""
+        while True:
+            run.check()
+            try:
+                async with asyncio.timeout(KEPT_EVERY_S):
+                    await self.busy.acquire()
+                break
+            except TimeoutError:
+                continue
+        try:
+            yield
+        finally:
+            self.busy.release()
+
     async def page(self, after: str, limit: int, *, verify: bool) -> tuple[list[FoundSnapshot], str]:
         """Up to `limit` snapshots with greater names, ascending, and the name that the page ends with; empty: it is the last.
 
         Raises `SnapshotsUnsupported`.
         """
         self.supported()
-        names = [each for each in await asyncio.to_thread(self.folder.names) if each > after]
-        found = []
-        for name in names[:limit]:
-            look = partial(self._look, name, verify=verify)
-            snapshot = await in_thread(Watched(self.clock, 1.0), look)
-            if snapshot is not None:
-                found.append(snapshot)
+        with space_reported():
+            names = [each for each in await asyncio.to_thread(self.folder.names) if each > after]
+            found = []
+            for name in names[:limit]:
+                look = partial(self._look, name, verify=verify)
+                snapshot = await in_thread(Watched(self.clock, 1.0), look)
+                if snapshot is not None:
+                    found.append(snapshot)
         return found, names[limit - 1] if len(names) > limit else ""
 
     async def delete(self, name: str) -> None:
@@ -84,7 +102,8 @@ class Snapshots:
                 metadata={"state": "running"},
             )
         async with self.busy:
-            await asyncio.to_thread(self.folder.delete, name)
+            with space_reported():
+                await asyncio.to_thread(self.folder.delete, name)
 
     def _look(self, name: str, watch: Watch, *, verify: bool) -> FoundSnapshot | None:
         return self.folder.look(name, watch if verify else None)

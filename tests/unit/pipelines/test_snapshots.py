@@ -98,6 +98,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 @pytest.fixture(autouse=True)
 def every_look_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "KEPT_EVERY_S", 0)
+    monkeypatch.setattr(shared, "KEPT_EVERY_S", 0.01)
 
 
 async def test_a_snapshot_says_what_it_holds(house: House) -> None:
@@ -147,6 +148,26 @@ async def test_cancelling_ends_it_and_leaves_nothing(house: House) -> None:
         await house.create(house.run(parameters, cancel_after=1))
     assert list(house.folder.iterdir()) == []
     assert json.loads(house.saved[-1])["stage"]
+
+
+async def test_one_that_waits_for_another_can_be_cancelled(house: House) -> None:
+    parameters = (await house.create.asked(MONDAY)).parameters
+    run = house.run(parameters)
+    async with house.snapshots.busy:
+        waiting = asyncio.create_task(_created(house, run))
+        await asyncio.sleep(0)
+        run.cancel_requested = True
+        with pytest.raises(OperationStopped):
+            await waiting
+    assert not house.snapshots.busy.locked()
+
+
+async def test_a_folder_that_cannot_be_used_is_told(house: House) -> None:
+    house.folder.write_text("a file")
+    with pytest.raises(SnapshotDamaged, match="cannot be read or written"):
+        await house.snapshots.page("", 10, verify=False)
+    with pytest.raises(SnapshotDamaged, match="cannot be read or written"):
+        await house.created()
 
 
 async def test_a_disk_that_runs_short_ends_it_and_leaves_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,6 +257,10 @@ async def test_with_force_it_asks_for_the_replacement_and_ends_in_the_restored_c
         result = await house.restore()(house.run(parameters))
         assert (result["name"], result["force"], house.reopened) == ("monday", True, 0)
         assert (tmp_path / "catalog" / result["kept"]).exists()
+
+
+async def _created(house: House, run: Run) -> None:
+    await house.create(run)
 
 
 async def _run(house: House, parameters: str) -> None:
