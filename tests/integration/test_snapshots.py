@@ -194,6 +194,25 @@ def test_a_snapshot_of_an_older_schema_is_migrated_and_restored(own: Served, tmp
         assert [each.document for each in client.retrieve("boat", min_watermark="session")] == ["first"]
 
 
+def test_a_snapshot_of_another_machine_is_restored(own: Served, tmp_path: Path) -> None:
+    with own.client() as client:
+        client.operations.wait(client.admin.snapshots.create("monday"))
+    with Served(tmp_path / "other") as other, other.client() as client:
+        client.admin.create_collection("only-here")
+        client.upsert_document("here", text="A boat of this machine.")
+        shutil.copytree(tmp_path / "data" / "snapshots" / "monday", tmp_path / "other" / "snapshots" / "copied")
+        status, dry = said(other, "admin", "snapshots", "restore", "copied")
+        response = dry["response"]
+        assert (status, response["documentsLost"], response["documentsReturning"]) == (0, "1", "12")
+        assert [each["collection"] for each in response["differences"] if each["missing"]] == [
+            "tenants/default/collections/only-here"
+        ]
+        assert said(other, "admin", "snapshots", "restore", "copied", "--force", "--yes")[0] == 0
+        assert answered_in_the_open(client, "boat number leaves") == {f"d{number}" for number in range(12)}
+        kinds = [(each.kind, each.state) for each in client.operations.list()]
+        assert kinds == [("restore-snapshot", OperationState.SUCCEEDED)] * 2, "those of the other machine stay there"
+
+
 def test_two_restores_at_once_and_one_snapshot_under_them_all_end(own: Served) -> None:
     with own.client() as client:
         client.operations.wait(client.admin.snapshots.create("monday"))
