@@ -69,6 +69,8 @@ class ShardedView:
             position=min(each.position for each in held),
             passages=np.concatenate([each.passages for each in held]),
             vectors=np.concatenate([each.vectors for each in held if each.vectors is not None]),
+            attributes=np.concatenate([each.attributes for each in held]),
+            texts=None,
         )
 
     async def check(self) -> tuple[str, ...]:

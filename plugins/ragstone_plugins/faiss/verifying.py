@@ -7,6 +7,7 @@ import numpy as np
 from ragstone_plugins.faiss import bits
 from ragstone_plugins.faiss.files import SegmentFiles
 from ragstone_plugins.faiss.state import State
+from ragstone_server.spi.digests import group_digests
 from ragstone_server.spi.pacing import at_once
 from ragstone_server.spi.quarantine import Damage, Damaged
 from ragstone_server.spi.views import Inventory, vector_digest
@@ -23,10 +24,16 @@ def inventory(state: State) -> Inventory:
         for part, mask in zip(state.parts, masks, strict=True)
         for start in range(0, part.rows, _BLOCK_ROWS)
     ]
+    attributes = [
+        group_digests(part.columns.groups, part.columns.numbers[mask].astype(np.int64))
+        for part, mask in zip(state.parts, masks, strict=True)
+    ]
     return Inventory(
         position=state.position,
         passages=np.concatenate([np.empty(0, dtype=np.int64), *keys]),
         vectors=np.concatenate([np.empty(0, dtype=np.uint32), *digests]),
+        attributes=np.concatenate([np.empty(0, dtype=np.uint32), *attributes]),
+        texts=None,
     )
 
 

@@ -6,6 +6,7 @@ import tantivy
 
 from ragstone_plugins.tantivy.analysis import Analysis, normalised
 from ragstone_plugins.tantivy.languages import NUMBERS
+from ragstone_server.spi.digests import text_digest
 from ragstone_server.spi.views import DocumentChange
 
 KEY = "key"
@@ -14,8 +15,10 @@ GROUP = "group"
 """Number of the document's attributes in the view's `RowGroups`."""
 LANGUAGE = "language"
 """Number of the mark of the passage's words."""
+TEXT = "text"
+"""Digest of what was indexed."""
 WORDS = "words"
-VERSION = 2
+VERSION = 3
 """Of the fields; part of the fingerprint."""
 
 
@@ -26,6 +29,7 @@ def schema() -> tantivy.Schema:
     builder.add_unsigned_field(DOCUMENT, fast=True, indexed=True)
     builder.add_unsigned_field(GROUP, fast=True, indexed=True)
     builder.add_unsigned_field(LANGUAGE, indexed=True)
+    builder.add_unsigned_field(TEXT, fast=True)
     builder.add_text_field(WORDS, tokenizer_name="whitespace", index_option="freq")
     return builder.build()
 
@@ -50,6 +54,7 @@ def documents_of(change: DocumentChange, group: int, analysis: Analysis) -> list
         document.add_unsigned(DOCUMENT, change.document)
         document.add_unsigned(GROUP, group)
         document.add_unsigned(LANGUAGE, NUMBERS[mark])
+        document.add_unsigned(TEXT, text_digest(change.language, passage.text))
         document.add_text(WORDS, analysis.text(mark, text))
         documents.append(document)
     return documents

@@ -180,6 +180,10 @@ class Inventory:
     """(rows,): keys of the passages that are searchable, in any order."""
     vectors: NDArray[np.uint32] | None
     """(rows,): `vector_digest` of each row; None in a view without vectors."""
+    attributes: NDArray[np.uint32]
+    """(rows,): `attributes_digest` of what the row is filtered by."""
+    texts: NDArray[np.uint32] | None
+    """(rows,): `text_digest` of what was indexed; None in a view without texts."""
 
 
 @runtime_checkable

@@ -77,7 +77,7 @@ async def test_a_name_is_as_rare_in_one_language_as_in_all(view: TantivyView) ->
     request = LexicalQuery(context=CONTEXT, text="Kafka", limit=300, visibility=EVERYONE)
     scores = {hit.key: hit.score for hit in (await view.search(request)).hits}
     assert len(scores) == 200
-    assert scores[500] < 1.5 * scores[1]
+    assert scores[PassageKey(500)] < 1.5 * scores[PassageKey(1)]
     assert (await _found(view, "Kafka topic number 77"))[0] == 77
 
 
