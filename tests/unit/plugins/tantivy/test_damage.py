@@ -57,7 +57,7 @@ def of_the_large_segment(directory: Path, kind: str) -> Path:
 
 
 def _spoil(path: Path, damage: str) -> None:
-    """The middle of these lies in a footer, or in a description of fields, where a flipped bit may mean nothing while it is open."""
+    """The middle of these lies in a footer, or in a description of fields, where a flipped bit may mean nothing."""
     content = path.read_bytes()
     if damage == "flipped" and path.suffix in (".pos", ".del"):
         path.write_bytes(content[:-1] + b"x")
