@@ -18,8 +18,7 @@ from ragstone_server.spi.views import CheckedView, Inventory, ListedView, View, 
 CATCH_UP_S = 60.0
 """How long a view is waited for that is behind."""
 PAGE = 500
-"""Documents of the catalog that are read at once."""
-PAGE_WITH_TEXTS = 100
+"""Documents of the catalog that are read at once; their texts are bounded by the catalog."""
 
 
 class Problem(StrEnum):
@@ -223,10 +222,9 @@ async def _catalog(
     vectors, attributes, hashes = ([np.empty(0, dtype=np.uint32)] for _ in range(3))
     after: DocumentKey | None = DocumentKey(0)
     upto = Position(0)
-    page = PAGE_WITH_TEXTS if texts else PAGE
     while after is not None:
         check()
-        batch, after = await store.snapshot(collection.key, after, page, texts=texts, vectors=embedder)
+        batch, after = await store.snapshot(collection.key, after, PAGE, texts=texts, vectors=embedder)
         passages = [
             (change, each)
             for change in batch.changes
