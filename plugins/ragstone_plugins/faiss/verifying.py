@@ -19,6 +19,7 @@ def inventory(state: State) -> Inventory:
     """Of the rows that are not deleted."""
     masks = [bits.to_mask(part.alive, part.rows) for part in state.parts]
     keys = [part.columns.keys[mask] for part, mask in zip(state.parts, masks, strict=True)]
+    documents = [part.columns.documents[mask] for part, mask in zip(state.parts, masks, strict=True)]
     digests = [
         vector_digest(part.columns.vectors[start : start + _BLOCK_ROWS])[mask[start : start + _BLOCK_ROWS]]
         for part, mask in zip(state.parts, masks, strict=True)
@@ -31,6 +32,7 @@ def inventory(state: State) -> Inventory:
     return Inventory(
         position=state.position,
         passages=np.concatenate([np.empty(0, dtype=np.int64), *keys]),
+        documents=np.concatenate([np.empty(0, dtype=np.int64), *documents]),
         vectors=np.concatenate([np.empty(0, dtype=np.uint32), *digests]),
         attributes=np.concatenate([np.empty(0, dtype=np.uint32), *attributes]),
         texts=None,

@@ -7,7 +7,7 @@ import numpy as np
 import tantivy
 
 from ragstone_plugins.tantivy.checking import check_files
-from ragstone_plugins.tantivy.schema import GROUP, KEY, TEXT
+from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, KEY, TEXT
 from ragstone_plugins.tantivy.searching import Snapshot
 from ragstone_server.spi.digests import group_digests
 from ragstone_server.spi.pacing import at_once
@@ -20,12 +20,13 @@ def inventory(snapshot: Snapshot) -> Inventory:
     searcher = snapshot.searcher
     found = searcher.search(tantivy.Query.all_query(), max(1, searcher.num_docs), count=False).hits
     addresses = [address for _, address in found]
-    keys, numbers, texts = (
-        np.array(searcher.fast_field_values(field, addresses), dtype=np.int64) for field in (KEY, GROUP, TEXT)
+    keys, documents, numbers, texts = (
+        np.array(searcher.fast_field_values(field, addresses), dtype=np.int64) for field in (KEY, DOCUMENT, GROUP, TEXT)
     )
     return Inventory(
         position=snapshot.position,
         passages=keys,
+        documents=documents,
         vectors=None,
         attributes=group_digests(snapshot.groups, numbers),
         texts=texts.astype(np.uint32),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -64,6 +64,8 @@ class ViewReport:
     listed: bool
     """Whether the view could be compared passage by passage."""
     findings: tuple[Finding, ...]
+    documents: tuple[DocumentKey, ...] | None
+    """Whose passages are wrong, if they are all that is wrong; None: more is, or they are too many to be given again one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,6 +92,7 @@ class _Rows:
     """Of the catalog, by passage."""
 
     keys: NDArray[np.int64]
+    documents: NDArray[np.int64]
     vectors: NDArray[np.uint32] | None
     attributes: NDArray[np.uint32]
     texts: NDArray[np.uint32] | None
@@ -103,9 +106,19 @@ class _Difference:
     upto: Position
     """Head of the catalog when its last page was read."""
     wrong: dict[Problem, _Wrong]
+    held: Inventory
+    rows: _Rows
+
+    def documents(self) -> NDArray[np.int64]:
+        """Of the passages that are wrong, as the view has them and as the catalog has them."""
+        keys = np.concatenate([wrong.keys for wrong in self.wrong.values()])
+        ours, theirs = np.isin(self.held.passages, keys), np.isin(self.rows.keys, keys)
+        return np.union1d(self.held.documents[ours], self.rows.documents[theirs])
 
 
 SAMPLES = 10
+MOST_MENDED = 1000
+"""Documents that a repair gives again one by one; of more the view is built anew."""
 
 
 async def verify_view(
@@ -124,21 +137,31 @@ async def verify_view(
     try:
         if not isinstance(view, ListedView):
             await _reach(follower, head)
-            return ViewReport(passages=0, position=view.position, listed=False, findings=tuple(findings))
+            return ViewReport(
+                passages=0, position=view.position, listed=False, findings=tuple(findings), documents=None
+            )
         found = await _compared(view, follower, store, collection, head, check)
         if any(len(wrong.keys) for wrong in found.wrong.values()):
             again = await _compared(view, follower, store, collection, found.upto, check)
             both = {problem: wrong.still(again.wrong[problem]) for problem, wrong in found.wrong.items()}
-            found = _Difference(passages=again.passages, position=again.position, upto=again.upto, wrong=both)
+            found = replace(again, wrong=both)
     except _BehindError as error:
         findings.append(Finding(problem=Problem.BEHIND, count=error.changes, detail=error.message))
-        return ViewReport(passages=0, position=view.position, listed=False, findings=tuple(findings))
+        return ViewReport(passages=0, position=view.position, listed=False, findings=tuple(findings), documents=None)
+    documents = await asyncio.to_thread(found.documents)
+    few = not damaged and len(documents) <= MOST_MENDED
     findings += [
         Finding(problem=problem, count=len(wrong.keys), passages=tuple(wrong.keys[:SAMPLES].tolist()))
         for problem, wrong in found.wrong.items()
         if len(wrong.keys)
     ]
-    return ViewReport(passages=found.passages, position=found.position, listed=True, findings=tuple(findings))
+    return ViewReport(
+        passages=found.passages,
+        position=found.position,
+        listed=True,
+        findings=tuple(findings),
+        documents=tuple(map(DocumentKey, documents.tolist())) if few else None,
+    )
 
 
 class _BehindError(RagstoneError):
@@ -175,7 +198,9 @@ async def _compared(
     rows = await _catalog(store, collection, embedder, check, texts=held.texts is not None)
     # Sorting a million keys takes a while, which nobody else is to wait for.
     wrong = await asyncio.to_thread(_wrong, held, rows)
-    return _Difference(passages=len(rows.keys), position=held.position, upto=rows.upto, wrong=wrong)
+    return _Difference(
+        passages=len(rows.keys), position=held.position, upto=rows.upto, wrong=wrong, held=held, rows=rows
+    )
 
 
 def _wrong(held: Inventory, rows: _Rows) -> dict[Problem, _Wrong]:
@@ -218,7 +243,7 @@ async def _catalog(
     store: CatalogStore, collection: CollectionRecord, embedder: str | None, check: Callable[[], None], *, texts: bool
 ) -> _Rows:
     """The current passages, those with a vector where vectors are asked for; the head is the last that was read."""
-    keys: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    keys, documents = ([np.empty(0, dtype=np.int64)] for _ in range(2))
     vectors, attributes, hashes = ([np.empty(0, dtype=np.uint32)] for _ in range(3))
     after: DocumentKey | None = DocumentKey(0)
     upto = Position(0)
@@ -232,6 +257,7 @@ async def _catalog(
             if embedder is None or each.vector is not None
         ]
         keys.append(np.array([each.key for _, each in passages], dtype=np.int64))
+        documents.append(np.array([change.document for change, _ in passages], dtype=np.int64))
         of = {change.document: attributes_digest(change.attributes) for change in batch.changes}
         attributes.append(np.array([of[change.document] for change, _ in passages], dtype=np.uint32))
         if texts:
@@ -243,6 +269,7 @@ async def _catalog(
         upto = batch.position
     return _Rows(
         keys=np.concatenate(keys),
+        documents=np.concatenate(documents),
         vectors=None if embedder is None else np.concatenate(vectors),
         attributes=np.concatenate(attributes),
         texts=np.concatenate(hashes) if texts else None,

@@ -178,6 +178,8 @@ class Inventory:
     position: Position
     passages: NDArray[np.int64]
     """(rows,): keys of the passages that are searchable, in any order."""
+    documents: NDArray[np.int64]
+    """(rows,): keys of their documents."""
     vectors: NDArray[np.uint32] | None
     """(rows,): `vector_digest` of each row; None in a view without vectors."""
     attributes: NDArray[np.uint32]

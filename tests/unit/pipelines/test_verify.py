@@ -16,7 +16,7 @@ from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.operations.kinds import OperationStopped, Run
 from ragstone_server.pipelines.verify import VerifyRequest, VerifyViews
 from ragstone_server.spi.errors import CatalogUnavailable, CollectionNotFound, InvalidRequest
-from ragstone_server.spi.positions import PassageKey
+from ragstone_server.spi.positions import DocumentKey, PassageKey
 from ragstone_server.spi.visibility import Attributes
 from ragstone_server.testing.conformance.catalog_samples import delete, fields, name, put
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
@@ -155,6 +155,44 @@ async def test_attributes_that_change_meanwhile_are_not_blamed(desk: Desk) -> No
         wrong = next(key for key in words if len(words[key].passages) == 2)
         words[wrong] = replace(words[wrong], attributes=Attributes(metadata={}, readers=frozenset({"user:eve"})))
     assert brief(await desk("one")) == [("one", "words", "attributes differ", 2)]
+
+
+async def test_a_repair_gives_again_what_is_wrong_and_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing, an unexpected, a doubled and a deleted document, without the view being emptied; more of them empty it."""
+    collection = await desk.store.collection(name("one"))
+    for version in range(60):
+        await put(desk.store, collection.key, f"w{version}", "text")
+    resets = 0
+
+    async def spoil_and_repair() -> None:
+        nonlocal resets
+        async with desk.indexes.pin(collection) as index:
+            async with desk.view("one", "vectors") as held:
+                first, second, third, *others = held
+                extra = replace(held[second].passages[0], key=PassageKey(9999))
+                ghost = replace(held[first], document=DocumentKey(777), passages=(extra,))
+                held[DocumentKey(777)] = ghost
+                held[third] = replace(held[third], passages=(*held[third].passages, held[third].passages[0]))
+                for each in (first, *others[:50]):
+                    del held[each]
+            reset = type(index.vectors).reset
+
+            async def counted() -> None:
+                nonlocal resets
+                resets += 1
+                await reset(index.vectors)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(index.vectors, "reset", counted)
+            result = await desk("one", repair=True)
+            assert [each[2] for each in brief(result)] == ["missing", "unexpected", "duplicate"]
+            assert result["repaired"] == 3
+            assert (await desk("one"))["found"] == 0
+
+    await spoil_and_repair()
+    assert resets == 0
+    monkeypatch.setattr(verifying, "MOST_MENDED", 52)
+    await spoil_and_repair()
+    assert resets == 1
 
 
 async def test_a_repair_builds_the_view_anew_without_embedding(desk: Desk) -> None:

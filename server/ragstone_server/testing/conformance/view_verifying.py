@@ -7,7 +7,7 @@ import pytest
 from ragstone_server.spi.digests import attributes_digest, text_digest
 from ragstone_server.spi.views import CheckedView, ListedView, vector_digest
 from ragstone_server.spi.visibility import Attributes
-from ragstone_server.testing.conformance.view_base import Index, SearchableView, ViewBase, spec
+from ragstone_server.testing.conformance.view_base import Index, SearchableView, ViewBase, copied, spec
 from ragstone_server.testing.conformance.view_samples import OPEN, batch, document, passage
 
 
@@ -54,7 +54,29 @@ class VerifyingConformance(ViewBase):
             held = await view.inventory()
             found = dict(zip(held.passages.tolist(), held.attributes.tolist(), strict=True))
             assert found == {key: attributes_digest(each) for key, each in expected.items()}
+            documents = dict(zip(held.passages.tolist(), held.documents.tolist(), strict=True))
+            assert documents == {1: 1, 2: 1, 3: 2, 4: 3}
             await view.flush()
+
+    async def test_what_is_given_again_at_the_same_position_survives(self, index: Index, tmp_path: Path) -> None:
+        """As a repair gives it: flushed, it is there after a crash, and what it replaced is not."""
+        red = Attributes(metadata={"colour": "red"}, readers=None)
+        async with index.open_view(spec(tmp_path / "mended")) as view:
+            listed: object = view
+            if not isinstance(listed, ListedView):
+                pytest.skip("it offers no inventory")
+            await view.apply(batch(7, document(1, 1, 2), document(2, 3), document(3, 4)))
+            await view.flush()
+            await view.apply(batch(7, document(1, 1, 2, attributes=red), document(3)))
+            await view.flush()
+            crashed = copied(tmp_path / "mended", tmp_path / "crashed")
+        async with index.open_view(spec(crashed)) as view:
+            listed = view
+            assert isinstance(listed, ListedView)
+            held = await listed.inventory()
+            expected = {1: attributes_digest(red), 2: attributes_digest(red), 3: attributes_digest(OPEN)}
+            assert dict(zip(held.passages.tolist(), held.attributes.tolist(), strict=True)) == expected
+            assert held.position == view.durable == 7
 
     async def test_files_that_are_whole_are_said_to_be(self, view: SearchableView) -> None:
         """Empty, written and changed."""

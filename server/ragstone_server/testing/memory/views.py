@@ -104,6 +104,7 @@ class _MemoryView:
         return Inventory(
             position=self.position,
             passages=np.array([each.key for each in passages], dtype=np.int64),
+            documents=np.array([row.document.document for row in rows], dtype=np.int64),
             vectors=vector_digest(np.stack(vectors)) if vectors else None,
             attributes=np.array([attributes_digest(row.document.attributes) for row in rows], dtype=np.uint32),
             texts=self._texts(rows),
