@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ragstone_plugins.tantivy import analysis, schema, store
 from ragstone_plugins.tantivy.index import TantivyIndex
+from ragstone_plugins.tantivy.position_file import FORMAT
 from ragstone_plugins.tantivy.settings import TantivySettings
 from ragstone_plugins.tantivy.view import TantivyView
 from ragstone_server.spi.positions import DocumentKey, PassageKey
@@ -92,3 +94,15 @@ async def test_the_languages_of_an_index_are_known_after_opening(tmp_path: Path)
             await view.apply(batch(2, _document(2, SENTENCES["fr"].passage, "fr")))
             assert view._snapshot.marks == ("de", "fr")
             assert await asyncio.gather(_found(view, "navire"), _found(view, "Fähre")) == [[2], [1]]
+
+
+async def test_a_view_by_other_rules_is_filled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Format of the files, rules of analysis and fields are all in the fingerprint."""
+    assert store.FINGERPRINT.endswith(f"-{FORMAT}.{analysis.VERSION}.{schema.VERSION}")
+    async with MemoryHost(tmp_path, tmp_path) as host:
+        index = TantivyIndex(TantivySettings(), host)
+        async with index.open_view(spec(tmp_path / "view")) as view:
+            await view.apply(batch(1, _document(1, SENTENCES["de"].passage, "de")))
+        monkeypatch.setattr(store, "FINGERPRINT", "other rules")
+        async with index.open_view(spec(tmp_path / "view")) as view:
+            assert (view.position, await view.count()) == (0, 0)
