@@ -71,6 +71,7 @@ _PROBLEMS = {
     Problem.UNEXPECTED: admin_service_pb2.VIEW_PROBLEM_UNEXPECTED,
     Problem.DUPLICATE: admin_service_pb2.VIEW_PROBLEM_DUPLICATE,
     Problem.DIFFERENT: admin_service_pb2.VIEW_PROBLEM_DIFFERENT,
+    Problem.ATTRIBUTES_DIFFER: admin_service_pb2.VIEW_PROBLEM_ATTRIBUTES_DIFFER,
     Problem.DAMAGED: admin_service_pb2.VIEW_PROBLEM_DAMAGED,
     Problem.BEHIND: admin_service_pb2.VIEW_PROBLEM_BEHIND,
 }
