@@ -25,13 +25,13 @@ QUICK = {
 }
 
 
-# Those of Kafka are in test_servers.py, with a broker; those of snapshots in test_snapshots.py.
+# Those of Kafka are in test_servers.py, with a broker; those of snapshots and generations in files of theirs.
 QUARANTINE = [FailPoint.VIEW_BEFORE_QUARANTINE, FailPoint.VIEW_AFTER_QUARANTINE]
 WRITING = [
     point
     for point in FailPoint
     if point not in (FailPoint.COLLECTION_BEFORE_FILES, *QUARANTINE)
-    and not point.startswith(("kafka-", "snapshot-", "restore-"))
+    and not point.startswith(("kafka-", "snapshot-", "restore-", "generation-"))
 ]
 
 
