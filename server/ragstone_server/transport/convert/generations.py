@@ -106,6 +106,32 @@ def reindex_metadata(
     )
 
 
+def reindex_response(result: Values) -> generation_pb2.ReindexResponse:
+    """What was built."""
+    return generation_pb2.ReindexResponse(
+        generation=generation_name(result["collection"], result["generation"]),
+        documents=result["done"],
+        passages=result["passages"],
+        embedded=result["embedded"],
+    )
+
+
+def delete_metadata(
+    info: operation_pb2.OperationInfo, parameters: Values, progress: Values
+) -> generation_pb2.DeleteGenerationMetadata:
+    """How far it is."""
+    return generation_pb2.DeleteGenerationMetadata(
+        info=info,
+        generation=generation_name(parameters["collection"], parameters["generation"]),
+        deleted=progress.get("deleted", 0),
+    )
+
+
+def delete_response(result: Values) -> generation_pb2.DeleteGenerationResponse:
+    """What went."""
+    return generation_pb2.DeleteGenerationResponse(deleted=result["deleted"])
+
+
 def _choice_to(choice: StageChoice) -> generation_pb2.StageChoice:
     config = Struct()
     config.update(json.loads(choice.config))

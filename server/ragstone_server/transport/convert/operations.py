@@ -10,12 +10,15 @@ from google.protobuf.message import Message
 
 from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2
 from ragstone_server.indexing.verifying import Problem
+from ragstone_server.pipelines.generations import DELETE_GENERATION
 from ragstone_server.pipelines.purge import PURGE
+from ragstone_server.pipelines.reindex import REINDEX
 from ragstone_server.pipelines.verify import VERIFY
 from ragstone_server.spi.errors import InvalidName
 from ragstone_server.spi.filters import Filter, matches
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.operations import Operation, OperationId, OperationState
+from ragstone_server.transport.convert import generations
 from ragstone_server.transport.convert.metadata import timestamp
 
 STATES = {
@@ -95,6 +98,8 @@ def _verify_response(result: Values) -> Message:
 MESSAGES: Mapping[str, KindMessages] = {
     PURGE: KindMessages(metadata=_purge_metadata, response=_purge_response),
     VERIFY: KindMessages(metadata=_verify_metadata, response=_verify_response),
+    REINDEX: KindMessages(metadata=generations.reindex_metadata, response=generations.reindex_response),
+    DELETE_GENERATION: KindMessages(metadata=generations.delete_metadata, response=generations.delete_response),
 }
 """By kind."""
 
