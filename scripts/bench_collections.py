@@ -21,6 +21,7 @@ from ragstone import Client
 from ragstone_plugins.sqlite.settings import SqliteConfig
 from ragstone_plugins.sqlite.store import open_store
 from ragstone_server.bench.process import Measured, ragstone, running
+from ragstone_server.spi.catalog_records import NewCut
 from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionRecord,
@@ -31,6 +32,7 @@ from ragstone_server.spi.catalog_store import (
     NewPassage,
     VersionScheme,
 )
+from ragstone_server.spi.generations import FIRST, Generation, GenerationState
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionId, CollectionName, DocumentId
 from ragstone_server.spi.positions import PassageKey
 from ragstone_server.spi.ranges import ByteRange
@@ -130,18 +132,17 @@ async def _write(data_dir: Path, collections: int) -> None:
 
 
 async def _write_one(store: CatalogStore, like: CollectionRecord, label: str, hashes: list[bytes]) -> None:
-    assert like.generation is not None
+    assert like.live is not None
+    made_by = like.live.generation
     now = datetime.now(UTC)
     name = CollectionName(tenant=DEFAULT_TENANT, collection=CollectionId(label))
     made = await store.create_collection(name, SETTINGS, now)
     async with store.transaction(made.key) as transaction:
-        await transaction.set_generation(like.generation)
-        await transaction.put_document(
-            DocumentId("d"), 1, FIELDS, _content(label, hashes, like.generation.embedder), now
-        )
+        await transaction.add_generation(made_by, like.live.recipe, GenerationState.LIVE, now)
+        await transaction.put_document(DocumentId("d"), 1, FIELDS, _content(label, hashes, made_by), now)
 
 
-def _content(label: str, hashes: list[bytes], embedder: str) -> NewContent:
+def _content(label: str, hashes: list[bytes], made_by: Generation) -> NewContent:
     passages, begin = [], 0
     for number, (text, text_hash) in enumerate(zip(TEXT.split("\n\n"), hashes, strict=True)):
         passages.append(
@@ -159,9 +160,7 @@ def _content(label: str, hashes: list[bytes], embedder: str) -> NewContent:
         content_hash=label.encode(),
         size_bytes=len(TEXT),
         text=TEXT,
-        passages=tuple(passages),
-        vectors={},
-        embedder=embedder,
+        cuts={FIRST: NewCut(passages=tuple(passages), vectors={}, generation=made_by)},
     )
 
 

@@ -56,6 +56,9 @@ def admin_servicer(
         operations=unused,
         purge=unused,
         verify=unused,
+        reindex=unused,
+        generations=unused,
+        compare_generations=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )

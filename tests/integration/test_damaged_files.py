@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import Generation
+from ragstone_server.spi.generations import GenerationState
 from ragstone_server.spi.positions import Position
 from ragstone_server.testing.conformance.catalog_samples import EMBEDDER, NOW, SETTINGS, name, put
 from ragstone_server.testing.conformance.view_base import spoil
@@ -25,6 +25,7 @@ from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from ragstone_server.testing.memory.clock import MemoryClock
 from ragstone_server.testing.memory.host import MemoryHost
 from tests.served import Served
+from tests.unit.indexing.shelf import Opened
 
 WATCHFUL = {"RAGSTONE__VECTOR_INDEX__CHECK_EVERY_S": "0.2", "RAGSTONE__LEXICAL_INDEX__CHECK_EVERY_S": "0.2"}
 FILES = ["vectors/*.segment", "vectors/manifest.json", "words/index/*.term", "words/index/meta.json"]
@@ -88,7 +89,8 @@ async def test_p10_it_is_declared_and_told_until_it_is_repaired_without_an_embed
     store = MemoryCatalogStore()
     made = await store.create_collection(name("bells"), SETTINGS, NOW)
     async with store.transaction(made.key) as transaction:
-        await transaction.set_generation(Generation(embedder=EMBEDDER, chunker="c"))
+        made_by = Generation(embedder=EMBEDDER, chunker="c")
+        await transaction.add_generation(made_by, None, GenerationState.LIVE, NOW)
     for n in range(20):
         head = await put(store, made.key, f"d{n}", f"text {n} of the bell")
     collection = await store.collection(made.name)
@@ -104,7 +106,7 @@ async def test_p10_it_is_declared_and_told_until_it_is_repaired_without_an_embed
         kinds = IndexKinds(
             vector=FaissIndex(FaissSettings(), host),
             lexical=TantivyIndex(TantivySettings(), host),
-            embedder=SimpleNamespace(dimension=8),  # type: ignore[arg-type]  # it cannot embed
+            generations=Opened(),
         )
         indexes = Indexes(kinds, store, tmp_path / "views", settings, MemoryClock())
         async with indexes.running(), indexes.pin(collection) as index:

@@ -208,20 +208,22 @@ def test_event_time_orders_versions_where_the_collection_says_so(client: Client)
         client.upsert_document("d", text="The gate opens at five.", version=later - 1, collection="timed")
 
 
-def test_another_chunker_than_the_collection_was_indexed_with_is_refused(tmp_path: Path) -> None:
+def test_a_collection_goes_on_with_the_chunker_that_it_was_indexed_with(tmp_path: Path) -> None:
+    """What is configured since then is for new collections."""
     with Served(tmp_path / "data") as served:
         with served.client() as client:
             client.upsert_document("d", text="The gate opens at six.")
         served.terminate()
         served.start(RAGSTONE__CHUNKER__TARGET_TOKENS="100")
         with served.client() as client:
-            with pytest.raises(FailedPrecondition) as error:
-                client.retrieve("gate")
-            assert error.value.reason == "GENERATION_MISMATCH"
-            assert error.value.metadata["stored"] != error.value.metadata["configured"]
+            assert [each.document for each in client.retrieve("gate")] == ["d"]
+            client.upsert_document("e", text="The gate shuts at eight.")
             client.admin.create_collection("fresh")
             client.upsert_document("d", text="The gate opens at six.", collection="fresh")
             assert client.retrieve("gate", collection="fresh", min_watermark="session")
+            former, fresh = (client.admin.get_collection(name).generation for name in ("default", "fresh"))
+            assert former.embedder == fresh.embedder
+            assert former.chunker != fresh.chunker
 
 
 def test_p4_an_update_without_a_mask_does_not_open_a_closed_collection(client: Client) -> None:

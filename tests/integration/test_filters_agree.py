@@ -22,6 +22,7 @@ from ragstone_plugins.tantivy.settings import TantivySettings
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.spi.catalog_store import CatalogStore, DocumentFields
 from ragstone_server.spi.filters import And, Comparison, Filter, Has, Not, Or
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.metadata import MetadataValue
 from ragstone_server.spi.positions import NO_POSITION
 from ragstone_server.spi.visibility import Attributes, Visibility
@@ -109,7 +110,7 @@ async def test_p4_every_engine_lets_the_same_documents_through(
     made = await store.create_collection(name(f"c{number}"), SETTINGS, NOW)
     for place, attributes in enumerate(documents):
         await put(store, made.key, f"d{place}", f"ferry number {number} {place}", of=described(attributes))
-    batch = await store.changes(made.key, NO_POSITION, 100, texts=True, vectors=EMBEDDER)
+    batch = await store.changes(made.key, FIRST, NO_POSITION, 100, texts=True, vectors=EMBEDDER)
     passages = {passage.key: change.attributes for change in batch.changes for passage in change.passages}
     async with AsyncExitStack() as stack:
         vectors = [

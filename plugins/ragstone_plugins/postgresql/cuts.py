@@ -68,7 +68,7 @@ def cut_statements(collection: CollectionKey, cuts: Sequence[Cut]) -> Iterator[S
     )
     for rows in some_at_a_time(passages):
         yield _PASSAGES, named(collection, rows, *_COLUMNS)
-    yield _SPACES, ([cut.embedder for _, _, cut in cuts], collection)
+    yield _SPACES, ([cut.generation.embedder for _, _, cut in cuts], collection)
     for rows in some_at_a_time(_vectors([cut for _, _, cut in cuts])):
         yield _VECTORS, (*_columns(rows, 3), collection)
 
@@ -92,7 +92,7 @@ def _vectors(cuts: Sequence[NewCut]) -> Iterator[tuple[str, bytes, bytes]]:
     for cut in cuts:
         # Those of no passage of the document would never be found again to be deleted.
         for key in {passage.text_hash for passage in cut.passages} & cut.vectors.keys():
-            found[cut.embedder, key] = cut.vectors[key]
+            found[cut.generation.embedder, key] = cut.vectors[key]
     for embedder, key in sorted(found):
         yield embedder, key, to_blob(found[embedder, key])
 

@@ -147,7 +147,7 @@ class PostgresqlTransaction:
         # From now to the commit nobody deletes them, as the last passage of another collection goes.
         locked = lock_tenant(self.collection.key, alone=False)
         _, rows = await self._transaction.together(
-            locked, (_KNOWN_VECTORS, (self.collection.key, cut.embedder, absent))
+            locked, (_KNOWN_VECTORS, (self.collection.key, cut.generation.embedder, absent))
         )
         if rows[0]["found"] < len(absent):
             raise VectorsMissing

@@ -15,11 +15,11 @@ def space_of(connection: sqlite3.Connection, collection: CollectionKey, cut: New
     connection.execute(
         f"INSERT INTO space (tenant, embedder) SELECT {_TENANT}, ?2 "  # noqa: S608 - a constant
         f"WHERE NOT EXISTS (SELECT 1 FROM space WHERE tenant = {_TENANT} AND embedder = ?2)",
-        (collection, cut.embedder),
+        (collection, cut.generation.embedder),
     )
     space = connection.execute(
         f"SELECT key FROM space WHERE tenant = {_TENANT} AND embedder = ?2",  # noqa: S608 - a constant
-        (collection, cut.embedder),
+        (collection, cut.generation.embedder),
     ).fetchone()["key"]
     absent = list({passage.text_hash for passage in cut.passages} - cut.vectors.keys())
     for group in groups(absent):

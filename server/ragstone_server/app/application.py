@@ -19,8 +19,8 @@ from ragstone_server.app.source_instruments import dead_letter_instrument, event
 from ragstone_server.app.stages import (
     Governor,
     open_context_filter,
+    open_generations,
     open_grounding_check,
-    open_ingest_stages,
     open_retrieve_stages,
     open_router,
 )
@@ -28,15 +28,19 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.observe.metrics import exporting
+from ragstone_server.pipelines.compare_generations import CompareGenerations
+from ragstone_server.pipelines.cutting import Cutter
 from ragstone_server.pipelines.generate import Generate
+from ragstone_server.pipelines.generations import FormerGenerations, Generations
 from ragstone_server.pipelines.grounded import GenerateGrounded
 from ragstone_server.pipelines.grounding import CheckGrounding
-from ragstone_server.pipelines.ingest import IngestDocument
+from ragstone_server.pipelines.ingest import IngestDocument, IngestStages
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.pipelines.prompting import PromptRenderer
 from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.recording import QuestionRecorder, recorded
+from ragstone_server.pipelines.reindex import Reindex
 from ragstone_server.pipelines.retrieve import Retrieve
 from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.clock import SystemClock
@@ -47,12 +51,11 @@ from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionSettings,
     DefaultReaders,
-    Generation,
     VersionScheme,
 )
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CollectionAlreadyExists
-from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, VECTOR_INDEX
+from ragstone_server.spi.kinds import CATALOG, LEXICAL_INDEX, PARSER, VECTOR_INDEX
 from ragstone_server.spi.names import DEFAULT_COLLECTION, DEFAULT_TENANT, CollectionName
 from ragstone_server.transport.convert.filters import parse_filter
 from ragstone_server.transport.grpc.backend import Backend, no_sources
@@ -85,10 +88,11 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         store = await registry.open(CATALOG)
         await _ensure_default_collection(store, clock)
         catalog = Catalog(store, clock)
-        ingest_stages = await open_ingest_stages(registry, configuration)
-        embedder = ingest_stages.embedder
+        generations = await open_generations(registry, configuration)
         kinds = IndexKinds(
-            vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
+            vector=await registry.open(VECTOR_INDEX),
+            lexical=await registry.open(LEXICAL_INDEX),
+            generations=generations,
         )
         governor = Governor(configuration=configuration, registry=registry, clock=clock)
         routes = await open_routes(configuration, registry, clock)
@@ -109,13 +113,14 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             ).running()
         )
         stack.push_async_callback(catalog.drain)
-        generation = Generation(embedder=embedder.fingerprint, chunker=ingest_stages.chunker.fingerprint)
-        retrieve = Retrieve(catalog, indexes, retrieve_stages, generation, configuration.retrieval, clock)
+        retrieve = Retrieve(catalog, indexes, retrieve_stages, generations, configuration.retrieval, clock)
         recorder = QuestionRecorder(store.questions, configuration.indexing.recorded_questions, clock)
         asked = recorded(retrieve, await stack.enter_async_context(recorder.running()))
         check_grounding = CheckGrounding(await open_grounding_check(governor), configuration.grounding.min_score)
-        packer = Packer(store, embedder.tokenizer, configuration.answer.neighbours)
-        ingest = IngestDocument(catalog, indexes, ingest_stages, configuration.ingest, host.bulk)
+        packer = Packer(store, generations.configured.embedder.tokenizer, configuration.answer.neighbours)
+        ingest_stages = IngestStages(parser=await registry.open(PARSER), generations=generations)
+        cut = Cutter(catalog, configuration.ingest.embed_batch)
+        ingest = IngestDocument(catalog, indexes, ingest_stages, cut, configuration.ingest, host.bulk)
         events = make_events(configuration, catalog, indexes, ingest, host)
         read = await open_kafka(configuration, events, catalog, host, stack)
         source_status = read.status if read is not None else no_sources
@@ -127,7 +132,14 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         )
         purge = PurgeDocuments(catalog, indexes, parse_filter)
         verify = VerifyViews(store, indexes, instance)
-        operations = await open_operations(configuration, catalog, purge, verify, instance, stack)
+        reindex, switching = Reindex(catalog, indexes, generations, cut), Generations(catalog, indexes)
+        operations = await open_operations(
+            configuration, catalog, (purge.kind, reindex.kind, switching.kind), (verify.kind,), instance, stack
+        )
+        if Role.INGEST in settings.roles:
+            hours = configuration.indexing.former_generation_hours
+            former = FormerGenerations(catalog, switching, operations.begin, hours)
+            await stack.enter_async_context(former.running())
         version = distribution_version("ragstone-server")
         await stack.enter_async_context(exporting(configuration.telemetry, version, instruments))
         yield Backend(
@@ -152,6 +164,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             operations=operations,
             purge=purge,
             verify=verify,
+            reindex=reindex,
+            generations=switching,
+            compare_generations=CompareGenerations(catalog, retrieve, configuration.retrieval.default_top_k),
             replay=replaying(catalog, events),
             source_status=source_status,
         )

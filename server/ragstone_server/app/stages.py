@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ragstone_server.app.configuration import Configuration
+from ragstone_server.app.generations import Generations, choice_of
 from ragstone_server.app.policies import SKIPPABLE
-from ragstone_server.pipelines.ingest import IngestStages
 from ragstone_server.pipelines.retrieve import RetrieveStages
 from ragstone_server.pipelines.retrievers import dense_retriever, lexical_retriever
 from ragstone_server.registry.registry import Registry
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.context_filter import ContextFilterRequest, FilteredContext
+from ragstone_server.spi.embedder import Embedder
+from ragstone_server.spi.generation_stages import GenerationStages
+from ragstone_server.spi.generations import Recipe
 from ragstone_server.spi.grounding_check import GroundingRequest, Support
 from ragstone_server.spi.kinds import (
     CHUNKER,
@@ -19,7 +22,6 @@ from ragstone_server.spi.kinds import (
     FUSER,
     GROUNDING_CHECK,
     LEXICAL_INDEX,
-    PARSER,
     RERANKER,
     REWRITER,
     ROUTER,
@@ -63,14 +65,21 @@ class Governor:
         return governed(stage, name, policy, self.clock, skip=policy.on_failure != FAIL)
 
 
-async def open_ingest_stages(registry: Registry, configuration: Configuration) -> IngestStages:
-    """What a document passes."""
-    # One call more than threads, so that they have work while the documents of a call that ended make room for others.
-    at_once = configuration.server.bulk_threads + 1
-    return IngestStages(
-        parser=await registry.open(PARSER),
-        chunker=await registry.open(CHUNKER),
-        embedder=GatheringEmbedder(await registry.open(EMBEDDER), configuration.ingest.embed_batch, at_once),
+async def open_generations(registry: Registry, configuration: Configuration) -> Generations:
+    """What makes passages and vectors, as the configuration selects it, and as generations of collections have it."""
+
+    def shared(embedder: Embedder) -> Embedder:
+        # One call more than threads, so that they have work while the documents of a call that ended make room for others.
+        return GatheringEmbedder(embedder, configuration.ingest.embed_batch, configuration.server.bulk_threads + 1)
+
+    return Generations(
+        registry,
+        GenerationStages(embedder=shared(await registry.open(EMBEDDER)), chunker=await registry.open(CHUNKER)),
+        Recipe(
+            embedder=choice_of(configuration.selections[EMBEDDER.name]),
+            chunker=choice_of(configuration.selections[CHUNKER.name]),
+        ),
+        shared,
     )
 
 
@@ -78,10 +87,9 @@ async def open_retrieve_stages(governor: Governor) -> RetrieveStages:
     """What a question passes until there is evidence."""
     registry = governor.registry
     reranker = await registry.open_optional(RERANKER)
-    embedder = await registry.open(EMBEDDER)
     return RetrieveStages(
         rewriter=await governor.govern(REWRITER, await registry.open(REWRITER), "rewrite"),
-        dense=governor.govern_search(VECTOR_INDEX.name, dense_retriever(embedder), "dense"),
+        dense=governor.govern_search(VECTOR_INDEX.name, dense_retriever, "dense"),
         lexical=governor.govern_search(LEXICAL_INDEX.name, lexical_retriever, "lexical"),
         fuser=await governor.govern(FUSER, await registry.open(FUSER), "fuse"),
         reranker=None if reranker is None else await governor.govern(RERANKER, reranker, "rerank"),

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragstone_server.app.stages import open_generations
 from ragstone_server.bench.parts import parts
 from ragstone_server.bench.vectors import Progress
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.pipelines.cutting import Cutter
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages, Upload
 from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, VersionScheme
 from ragstone_server.spi.embedder import Embedder, EmbedRequest
-from ragstone_server.spi.kinds import CATALOG, CHUNKER, EMBEDDER, LEXICAL_INDEX, VECTOR_INDEX
+from ragstone_server.spi.kinds import CATALOG, EMBEDDER, LEXICAL_INDEX, VECTOR_INDEX
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.names import CollectionName, DocumentId, DocumentName
 from ragstone_server.spi.parser import ParsedDocument, ParseRequest
@@ -79,15 +82,26 @@ async def fill(
         registry, clock = opened.registry, opened.host.clock
         store = await registry.open(CATALOG)
         embedder = KnownVectors(await registry.open(EMBEDDER), texts, vectors)
+        generations = await open_generations(registry, opened.configuration)
+        generations.configured = replace(generations.configured, embedder=embedder)
         kinds = IndexKinds(
-            vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
+            vector=await registry.open(VECTOR_INDEX),
+            lexical=await registry.open(LEXICAL_INDEX),
+            generations=generations,
         )
-        stages = IngestStages(parser=_no_files, chunker=await registry.open(CHUNKER), embedder=embedder)
+        stages = IngestStages(parser=_no_files, generations=generations)
         catalog = Catalog(store, clock)
         followed_later = Indexes(
             kinds, store, data_dir / "views", opened.configuration.indexing, clock, following=False
         )
-        ingest = IngestDocument(catalog, followed_later, stages, opened.configuration.ingest, opened.host.bulk)
+        ingest = IngestDocument(
+            catalog,
+            followed_later,
+            stages,
+            Cutter(catalog, opened.configuration.ingest.embed_batch),
+            opened.configuration.ingest,
+            opened.host.bulk,
+        )
         await store.create_collection(collection, SETTINGS, clock.now())
 
         async def write(number: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.app.data_directory import instance_of
+from ragstone_server.app.stages import open_generations
 from ragstone_server.bench.parts import parts
 from ragstone_server.indexing.collection_index import CollectionIndex, IndexKinds
 from ragstone_server.indexing.indexes import Indexes
@@ -53,7 +54,9 @@ async def opened_index(data_dir: Path, name: CollectionName) -> AsyncIterator[Op
         registry, clock = opened.registry, opened.host.clock
         store, embedder = await registry.open(CATALOG), await registry.open(EMBEDDER)
         kinds = IndexKinds(
-            vector=await registry.open(VECTOR_INDEX), lexical=await registry.open(LEXICAL_INDEX), embedder=embedder
+            vector=await registry.open(VECTOR_INDEX),
+            lexical=await registry.open(LEXICAL_INDEX),
+            generations=await open_generations(registry, opened.configuration),
         )
         settings, views = opened.configuration.indexing, data_dir / "views"
         collection = await store.collection(name)

@@ -7,7 +7,6 @@ from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt
 from ragstone_server.spi.catalog_store import CatalogStore, CatalogTransaction, StoredVersion, VectorsMissing
 from ragstone_server.spi.errors import (
     CatalogUnavailable,
-    GenerationMismatch,
     Overloaded,
     RagstoneError,
     RequestError,
@@ -98,8 +97,7 @@ async def _carry_out(
         receipt = await step.action(collection, await documents.stored(step))
     except _TRANSIENT:
         raise
-    except (VectorsMissing, GenerationMismatch) as error:
-        # Another generation is no fault of the event: who works it out again hears of it, and waits.
+    except VectorsMissing as error:
         raise OutOfDate(number) from error
     except RequestError as error:
         letter = letter_of(number, error)

@@ -11,13 +11,11 @@ from ragstone_server.catalog.committer import Committer
 from ragstone_server.catalog.lookups import Collections, Vectors, Versions
 from ragstone_server.catalog.prompts import Prompts
 from ragstone_server.catalog.watermark import Watermark
-from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt, Writes, check_generation, judge
+from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt, Writes, judge
 from ragstone_server.spi.catalog_store import (
     CatalogStore,
     CollectionRecord,
     DocumentFields,
-    Generation,
-    NewContent,
     StoredPassage,
 )
 from ragstone_server.spi.clock import Clock
@@ -108,20 +106,6 @@ class Catalog:
         """Carry out what a source says, in its order, and move the source: all in one transaction."""
         return await apply(self.store, move, steps, letter_of)
 
-    async def upsert(
-        self,
-        collection: CollectionRecord,
-        document: DocumentId,
-        version: int | None,
-        fields: DocumentFields,
-        content: NewContent,
-        generation: Generation,
-    ) -> WriteReceipt:
-        """Write a new version; return when it is on disk. Raises `VersionStale`, `GenerationMismatch`, `StorageFull`."""
-        receipt = await self.commit(self.writes.upsert(collection, document, version, fields, content, generation))
-        assert receipt is not None
-        return receipt
-
     async def move(
         self,
         collection: CollectionRecord,
@@ -161,10 +145,6 @@ class Catalog:
             return 0
         followers = await self.store.followers(collection.key)
         return max(0, collection.head - min(followers.values(), default=collection.head))
-
-    def check_generation(self, collection: CollectionRecord, generation: Generation) -> None:
-        """Refuse to mix vectors or passages of two kinds. Raises `GenerationMismatch`."""
-        check_generation(collection, generation)
 
     async def drain(self) -> None:
         """Wait for the writes that were begun."""

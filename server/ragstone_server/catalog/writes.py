@@ -1,7 +1,7 @@
 """What a write does inside its transaction."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -11,12 +11,14 @@ from ragstone_server.spi.catalog_store import (
     CatalogTransaction,
     CollectionRecord,
     DocumentFields,
-    Generation,
+    GenerationNumber,
+    GenerationState,
     NewContent,
     StoredVersion,
 )
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import DocumentNotFound, GenerationMismatch
+from ragstone_server.spi.errors import DocumentNotFound
+from ragstone_server.spi.generations import FIRST, Recipe
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import DocumentKey, Position
 
@@ -76,23 +78,32 @@ class Writes:
         version: int | None,
         fields: DocumentFields,
         content: NewContent,
-        generation: Generation,
+        recipe: Recipe,
     ) -> Write:
-        """A new version. Raises, inside, `VersionStale`, `GenerationMismatch`, `VectorsMissing`."""
+        """A new version, cut for every generation that the collection has, or for a first one, by the recipe.
 
-        async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt:
-            check_generation(transaction.collection, generation)
+        None, inside, where it has others by now. Raises, inside, `VersionStale`, `VectorsMissing`.
+        """
+
+        async def action(transaction: CatalogTransaction, stored: StoredVersion | None) -> WriteReceipt | None:
+            generations = transaction.collection.generations
+            wanted = {each.number: each.generation for each in generations} or {FIRST: content.cuts[FIRST].generation}
+            made = {number: cut.generation for number, cut in content.cuts.items()}
+            if not wanted.items() <= made.items():
+                return None
             verdict = judge(collection, stored, version, fields, content.content_hash)
             head = transaction.collection.head
             if verdict.write:
-                new = None if verdict.keep_content else content
-                head = await transaction.put_document(document, verdict.version, fields, new, self._clock.now())
-                if transaction.collection.generation is None:
-                    await transaction.set_generation(generation)
+                now = self._clock.now()
+                if not generations:
+                    await transaction.add_generation(wanted[FIRST], recipe, GenerationState.LIVE, now)
+                cuts = {number: content.cuts[number] for number in wanted}
+                new = None if verdict.keep_content else replace(content, cuts=cuts)
+                head = await transaction.put_document(document, verdict.version, fields, new, now)
             return WriteReceipt(
                 outcome=WriteOutcome.UNCHANGED if verdict.keep_content else WriteOutcome.STORED,
                 version=verdict.version,
-                passages=len(content.passages),
+                passages=len(content.cuts[answering(transaction.collection)].passages),
                 watermark=self.watermark(collection, head),
             )
 
@@ -185,14 +196,10 @@ def judge(
 
 
 def _weight(content: NewContent) -> int:
-    return len(content.text) + sum(vector.nbytes for vector in content.vectors.values())
+    vectors = (vector for cut in content.cuts.values() for vector in cut.vectors.values())
+    return len(content.text) + sum(vector.nbytes for vector in vectors)
 
 
-def check_generation(collection: CollectionRecord, generation: Generation) -> None:
-    """Refuse to mix vectors or passages of two kinds. Raises `GenerationMismatch`."""
-    if collection.generation is not None and collection.generation != generation:
-        raise GenerationMismatch(
-            f"{collection.name} was indexed by {collection.generation.fingerprint}, and the server is configured for "
-            f"{generation.fingerprint}; configure the former again, or ingest into a new collection",
-            metadata={"stored": collection.generation.fingerprint, "configured": generation.fingerprint},
-        )
+def answering(collection: CollectionRecord) -> GenerationNumber:
+    """The number of the live generation, or of the first, where there is none yet."""
+    return FIRST if collection.live is None else collection.live.number

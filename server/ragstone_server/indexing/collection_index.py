@@ -12,8 +12,9 @@ from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.indexing.together import together
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import RagstoneError
+from ragstone_server.spi.generation_stages import GenerationOpener
+from ragstone_server.spi.generations import GenerationRecord
 from ragstone_server.spi.lexical_index import LexicalIndex
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
 from ragstone_server.spi.vector_index import VectorIndex
@@ -32,16 +33,22 @@ class IndexKinds:
 
     vector: VectorIndex
     lexical: LexicalIndex
-    embedder: Embedder
+    generations: GenerationOpener
 
 
 class CollectionIndex:
-    """Two views that follow one collection."""
+    """Two views that follow one generation of one collection."""
 
     def __init__(
-        self, vectors: VectorView, words: LexicalView, followers: dict[str, Follower], key: CollectionKey
+        self,
+        vectors: VectorView,
+        words: LexicalView,
+        followers: dict[str, Follower],
+        key: CollectionKey,
+        generation: GenerationRecord,
     ) -> None:
         self.key = key
+        self.generation = generation
         self.vectors = vectors
         self.words = words
         self.followers = followers
@@ -69,6 +76,7 @@ class CollectionIndex:
 @asynccontextmanager
 async def collection_index(
     collection: CollectionRecord,
+    generation: GenerationRecord,
     kinds: IndexKinds,
     store: CatalogStore,
     directory: Path,
@@ -77,17 +85,16 @@ async def collection_index(
     clock: Clock,
     instance: str,
 ) -> AsyncIterator[CollectionIndex]:
-    """Open the views of a collection and follow its log until the context is left."""
-    assert collection.generation is not None
+    """Open the views of a generation and follow the collection's log until the context is left. Raises `GenerationMismatch`."""
+    stages = await kinds.generations.of(generation)
 
     def spec(view: str, fingerprint: str) -> ViewSpec:
-        assert collection.generation is not None
         return ViewSpec(
             collection=collection.key,
             epoch=store.epoch,
-            generation=f"{collection.generation.fingerprint}+{fingerprint}",
+            generation=f"{generation.generation.fingerprint}+{fingerprint}",
             directory=directory / view,
-            dimension=kinds.embedder.dimension,
+            dimension=stages.embedder.dimension,
         )
 
     async with AsyncExitStack() as stack:
@@ -101,22 +108,23 @@ async def collection_index(
                 view,
                 store,
                 collection.key,
+                generation.number,
                 settings,
                 texts=texts,
                 vectors=vectors,
                 clock=clock,
                 instance=instance,
-                had=seen.get(noted_as(name, instance), NO_POSITION),
+                had=seen.get(noted_as(name, generation.number, instance), NO_POSITION),
             )
 
         followers = {
-            VECTORS: follower(VECTORS, vectors, texts=False, vectors=collection.generation.embedder),
+            VECTORS: follower(VECTORS, vectors, texts=False, vectors=generation.generation.embedder),
             WORDS: follower(WORDS, words, texts=True, vectors=None),
         }
         for each in followers.values():
             await stack.enter_async_context(each.running())
         stack.push_async_callback(_flush, collection.key, vectors, words)
-        index = CollectionIndex(vectors, words, followers, collection.key)
+        index = CollectionIndex(vectors, words, followers, collection.key, generation)
         index.nudge()
         yield index
 
@@ -131,10 +139,10 @@ async def _flush(collection: CollectionKey, vectors: VectorView, words: LexicalV
 
 
 def remove_files(directory: Path) -> None:
-    """Forget a collection's views. What cannot be removed now is tried again at the next start."""
+    """Forget views. What cannot be removed now is tried again at the next start."""
     try:
         shutil.rmtree(directory)
     except FileNotFoundError:
         return
     except OSError as error:
-        logger.warning("the views of a deleted collection could not be removed from %s: %s", directory, error)
+        logger.warning("views that are of no use any more could not be removed from %s: %s", directory, error)

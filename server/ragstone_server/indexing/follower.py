@@ -9,6 +9,7 @@ from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, LogTrimmed
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CatalogUnavailable
+from ragstone_server.spi.generations import FIRST, GenerationNumber
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, Position
 from ragstone_server.spi.views import View
 
@@ -28,6 +29,7 @@ class Follower:
         view: View,
         store: CatalogStore,
         collection: CollectionKey,
+        generation: GenerationNumber,
         settings: IndexingSettings,
         *,
         texts: bool,
@@ -42,13 +44,14 @@ class Follower:
         one that is behind that has lost something.
         """
         self.name = name
-        self._noted_as = noted_as(name, instance)
+        self._noted_as = noted_as(name, generation, instance)
         self._clock = clock
         self.failure: str | None = None
         """Why it does not follow at present."""
         self._view = view
         self._store = store
         self._collection = collection
+        self._generation = generation
         self._settings = settings
         self._texts = texts
         self._vectors = vectors
@@ -169,6 +172,7 @@ class Follower:
             try:
                 batch = await self._store.changes(
                     self._collection,
+                    self._generation,
                     self._view.position,
                     self._settings.batch_documents,
                     texts=self._texts,
@@ -193,7 +197,12 @@ class Follower:
         if after is None:
             return
         batch, upto = await self._store.snapshot(
-            self._collection, after, self._settings.batch_documents, texts=self._texts, vectors=self._vectors
+            self._collection,
+            self._generation,
+            after,
+            self._settings.batch_documents,
+            texts=self._texts,
+            vectors=self._vectors,
         )
         await self._view.repair(batch, after, upto)
         if self._view.lost is None:
@@ -208,7 +217,12 @@ class Follower:
         begun: Position | None = None
         while after is not None:
             batch, after = await self._store.snapshot(
-                self._collection, after, self._settings.batch_documents, texts=self._texts, vectors=self._vectors
+                self._collection,
+                self._generation,
+                after,
+                self._settings.batch_documents,
+                texts=self._texts,
+                vectors=self._vectors,
             )
             begun = batch.position if begun is None else begun
             await self._view.apply(
@@ -229,9 +243,15 @@ class Follower:
         self._noted, self._noted_at = durable, self._clock.monotonic()
 
 
-def noted_as(view: str, instance: str) -> str:
+def view_name(view: str, generation: GenerationNumber) -> str:
+    """What a view of a collection is called, among those of all its generations."""
+    return view if generation == FIRST else f"{view}/{generation}"
+
+
+def noted_as(view: str, generation: GenerationNumber, instance: str) -> str:
     """Under which name a view's position is noted."""
-    return f"{view}@{instance}" if instance else view
+    name = view_name(view, generation)
+    return f"{name}@{instance}" if instance else name
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from ragstone_server.spi.generations import GenerationNumber
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, Position
+
+IndexKey: TypeAlias = tuple[CollectionKey, GenerationNumber]
 
 
 @dataclass(slots=True, eq=False)
@@ -19,10 +23,10 @@ class Pins:
     """The uses that are under way."""
 
     def __init__(self) -> None:
-        self._held: dict[CollectionKey, set[Pin]] = {}
+        self._held: dict[IndexKey, set[Pin]] = {}
 
     @contextmanager
-    def hold(self, key: CollectionKey) -> Iterator[Pin]:
+    def hold(self, key: IndexKey) -> Iterator[Pin]:
         """One use, as long as the context. May begin before the index is open."""
         pin = Pin()
         self._held.setdefault(key, set()).add(pin)
@@ -33,10 +37,10 @@ class Pins:
             if not self._held[key]:
                 del self._held[key]
 
-    def held(self, key: CollectionKey) -> bool:
+    def held(self, key: IndexKey) -> bool:
         """Whether anyone uses it."""
         return key in self._held
 
-    def behind(self, key: CollectionKey, durable: Position) -> Position:
+    def behind(self, key: IndexKey, durable: Position) -> Position:
         """The durable position, or where it was when the oldest use that is under way began."""
         return min([durable, *(pin.since for pin in self._held.get(key, ()))])

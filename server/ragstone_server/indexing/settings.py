@@ -34,6 +34,11 @@ class IndexingSettings(Settings):
         le=10_000,
         description="Latest distinct questions kept of each collection, to compare generations with; 0: none is recorded.",
     )
+    former_generation_hours: float = Field(
+        default=168.0,
+        ge=0,
+        description="How long a generation is kept after another became live in its place; 0: until it is deleted by hand.",
+    )
     retire_seconds: float = Field(
         default=10.0, gt=0, description="How often superseded passages and old log entries are removed."
     )

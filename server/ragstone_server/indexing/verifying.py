@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ragstone_server.indexing.follower import Follower
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.errors import RagstoneError
+from ragstone_server.spi.generations import GenerationRecord
 from ragstone_server.spi.positions import DocumentKey, Position
 from ragstone_server.spi.views import CheckedView, Inventory, ListedView, View, vector_digest
 
@@ -75,7 +76,12 @@ SAMPLES = 10
 
 
 async def verify_view(
-    view: View, follower: Follower, store: CatalogStore, collection: CollectionRecord, check: Callable[[], None]
+    view: View,
+    follower: Follower,
+    store: CatalogStore,
+    collection: CollectionRecord,
+    generation: GenerationRecord,
+    check: Callable[[], None],
 ) -> ViewReport:
     """Compare a view with the catalog. `check` is called between pages, and may raise.
 
@@ -90,9 +96,9 @@ async def verify_view(
         if not isinstance(view, ListedView):
             await _reach(follower, head)
             return ViewReport(passages=0, position=view.position, listed=False, findings=tuple(findings))
-        found = await _compared(view, follower, store, collection, head, check)
+        found = await _compared(view, follower, store, collection, generation, head, check)
         if any(len(keys) for keys in found.keys.values()):
-            again = await _compared(view, follower, store, collection, found.upto, check)
+            again = await _compared(view, follower, store, collection, generation, found.upto, check)
             both = {problem: np.intersect1d(keys, again.keys[problem]) for problem, keys in found.keys.items()}
             found = _Difference(passages=again.passages, position=again.position, upto=again.upto, keys=both)
     except _BehindError as error:
@@ -131,13 +137,13 @@ async def _compared(
     follower: Follower,
     store: CatalogStore,
     collection: CollectionRecord,
+    generation: GenerationRecord,
     least: Position,
     check: Callable[[], None],
 ) -> _Difference:
     held = await _inventory(view, follower, least, check)
-    assert collection.generation is not None
-    embedder = None if held.vectors is None else collection.generation.embedder
-    keys, digests, upto = await _catalog(store, collection, embedder, check)
+    embedder = None if held.vectors is None else generation.generation.embedder
+    keys, digests, upto = await _catalog(store, collection, generation, embedder, check)
     # Sorting a million keys takes a while, which nobody else is to wait for.
     wrong = await asyncio.to_thread(_wrong, held, keys, digests)
     return _Difference(passages=len(keys), position=held.position, upto=upto, keys=wrong)
@@ -169,7 +175,11 @@ async def _inventory(view: ListedView, follower: Follower, least: Position, chec
 
 
 async def _catalog(
-    store: CatalogStore, collection: CollectionRecord, embedder: str | None, check: Callable[[], None]
+    store: CatalogStore,
+    collection: CollectionRecord,
+    generation: GenerationRecord,
+    embedder: str | None,
+    check: Callable[[], None],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint32], Position]:
     """Keys of the current passages, the digests of their vectors where these are asked for, and the last head that was read."""
     keys: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
@@ -178,7 +188,9 @@ async def _catalog(
     upto = Position(0)
     while after is not None:
         check()
-        batch, after = await store.snapshot(collection.key, after, PAGE, texts=False, vectors=embedder)
+        batch, after = await store.snapshot(
+            collection.key, generation.number, after, PAGE, texts=False, vectors=embedder
+        )
         passages = [each for change in batch.changes for each in change.passages]
         if embedder is not None:
             passages = [each for each in passages if each.vector is not None]

@@ -1,34 +1,30 @@
 """The way of a document: version fence, parse, chunk, reuse or embed, one catalog transaction."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import ParamSpec, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ragstone_server.catalog.catalog import Catalog, UpsertCheck
 from ragstone_server.catalog.writes import Write, WriteReceipt
 from ragstone_server.indexing.indexes import Indexes
-from ragstone_server.indexing.together import together
 from ragstone_server.pipelines.admission import Admission
+from ragstone_server.pipelines.cutting import Cutter
+from ragstone_server.pipelines.outlines import outline_of
 from ragstone_server.pipelines.plain_text import MIME_TYPE, plain_document
 from ragstone_server.pipelines.settings import IngestSettings
 from ragstone_server.spi.catalog_store import (
     CollectionRecord,
     DocumentFields,
-    Generation,
+    GenerationNumber,
     NewContent,
-    NewPassage,
     VersionScheme,
 )
-from ragstone_server.spi.chunker import Chunk, Chunker, ChunkRequest
-from ragstone_server.spi.embedder import Embedder, EmbedRequest, Purpose
 from ragstone_server.spi.errors import DocumentTooLarge, DocumentWithoutText
-from ragstone_server.spi.evidence import rendered
 from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.generation_stages import GenerationOpener, GenerationStages
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.host import Lane
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.names import DocumentName
@@ -65,8 +61,7 @@ class IngestStages:
     """The stages that a document passes."""
 
     parser: Parser
-    chunker: Chunker
-    embedder: Embedder
+    generations: GenerationOpener
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +72,8 @@ class _Examined:
     data: bytes
     content_hash: bytes
     collection: CollectionRecord
+    stages: Mapping[GenerationNumber, GenerationStages]
+    """Of the generations that it is written to."""
     version: int | None
     check: UpsertCheck
 
@@ -85,14 +82,20 @@ class IngestDocument:
     """Stores a document so that it survives anything, and tells the views."""
 
     def __init__(
-        self, catalog: Catalog, indexes: Indexes, stages: IngestStages, settings: IngestSettings, bulk: Lane
+        self,
+        catalog: Catalog,
+        indexes: Indexes,
+        stages: IngestStages,
+        cut: Cutter,
+        settings: IngestSettings,
+        bulk: Lane,
     ) -> None:
         self._catalog = catalog
         self._indexes = indexes
         self._stages = stages
         self._settings = settings
         self._bulk = bulk
-        self._generation = Generation(embedder=stages.embedder.fingerprint, chunker=stages.chunker.fingerprint)
+        self._cut = cut
         self.admission = Admission(settings.max_documents_in_flight, settings.max_bytes_in_flight)
 
     async def __call__(self, upload: Upload) -> WriteReceipt:
@@ -101,10 +104,11 @@ class IngestDocument:
         receipt = examined.check.receipt
         if receipt is None and (unchanged := self._unchanged(examined)) is not None:
             receipt = await self._catalog.commit(unchanged)
-        if receipt is None:
+        while receipt is None:
             with self.admission.admitted(len(examined.data)):
                 receipt = await self._catalog.commit(await self._work_out(examined))
-        assert receipt is not None
+            if receipt is None:  # Its collection has another generation by now.
+                examined = await self._examine(upload, None)
         reach(FailPoint.INGEST_BEFORE_ACKNOWLEDGEMENT)
         self._indexes.nudge(examined.collection)
         return receipt
@@ -120,12 +124,18 @@ class IngestDocument:
     async def _examine(self, upload: Upload, event_time: int | None) -> "_Examined":
         data, content_hash = await self._aside(len(upload.content), self._read, upload)
         collection = await self._catalog.collection(upload.name.collection)
-        self._catalog.check_generation(collection, self._generation)
+        stages = await self._stages_of(collection)
         version = version_in(collection, upload.version, event_time)
         check = await self._catalog.check_upsert(
             collection, upload.name.document, version, _fields(upload, None), content_hash
         )
-        return _Examined(upload, data, content_hash, collection, version, check)
+        return _Examined(upload, data, content_hash, collection, stages, version, check)
+
+    async def _stages_of(self, collection: CollectionRecord) -> dict[GenerationNumber, GenerationStages]:
+        """Of all its generations, the live one first; raises `GenerationMismatch`. Of one without, those of its first."""
+        opener = self._stages.generations
+        ordered = sorted(collection.generations, key=lambda each: each is not collection.live)
+        return {each.number: await opener.of(each) for each in ordered} or {FIRST: opener.configured}
 
     def _unchanged(self, examined: "_Examined") -> Write | None:
         """Where the content is stored already, the write of what is said of it."""
@@ -140,9 +150,19 @@ class IngestDocument:
         reach(FailPoint.INGEST_BEFORE_WORK, upload.name.document)
         parsed = await self._parse(upload, examined.data)
         fields = _fields(upload, parsed)
-        content = await self._content(upload.name, fields.title, parsed, examined.content_hash, len(examined.data))
+        content = NewContent(
+            content_hash=examined.content_hash,
+            size_bytes=len(examined.data),
+            text=parsed.text,
+            outline=outline_of(parsed),
+            cuts={
+                number: (await self._cut(upload.name, fields.title, parsed, examined.content_hash, stages)).new
+                for number, stages in examined.stages.items()
+            },
+        )
+        recipe = self._stages.generations.recipe
         return self._catalog.writes.upsert(
-            examined.collection, upload.name.document, examined.version, fields, content, self._generation
+            examined.collection, upload.name.document, examined.version, fields, content, recipe
         )
 
     async def _aside(
@@ -164,10 +184,10 @@ class IngestDocument:
         return data, self._content_hash(upload, data)
 
     def _content_hash(self, upload: Upload, data: bytes) -> bytes:
-        """Of everything that decides over text, passages and vectors, so that equal hashes need no work."""
+        """Of everything that decides over the text, so that equal hashes need no work."""
         digest = hashlib.sha256()
         kind = "text" if isinstance(upload.content, str) else "bytes"
-        hints = (kind, upload.title, upload.filename or "", upload.mime_type or "", self._generation.fingerprint)
+        hints = (kind, upload.title, upload.filename or "", upload.mime_type or "")
         for part in (*(hint.encode() for hint in hints), data):
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
@@ -179,41 +199,6 @@ class IngestDocument:
         return await self._stages.parser(
             ParseRequest(content=data, filename=upload.filename, mime_type=upload.mime_type)
         )
-
-    async def _content(
-        self, name: DocumentName, title: str, parsed: ParsedDocument, content_hash: bytes, size: int
-    ) -> NewContent:
-        embedder = self._stages.embedder
-        chunks = await self._stages.chunker(
-            ChunkRequest(document=parsed, tokenizer=embedder.tokenizer, max_tokens=embedder.max_tokens)
-        )
-        texts = {_text_hash(text): text for text in (rendered(title, chunk.headings, chunk.text) for chunk in chunks)}
-        known = await self._catalog.vectors(name.collection.tenant, embedder.fingerprint, texts)
-        vectors = await self._embed({key: text for key, text in texts.items() if key not in known})
-        return NewContent(
-            content_hash=content_hash,
-            size_bytes=size,
-            text=parsed.text,
-            passages=tuple(_passage(name, title, content_hash, i, chunk) for i, chunk in enumerate(chunks)),
-            # Known ones too: the document that they came from may be deleted before this one is written.
-            vectors={**known, **vectors},
-            embedder=embedder.fingerprint,
-        )
-
-    async def _embed(self, texts: Mapping[bytes, str]) -> dict[bytes, NDArray[np.float16]]:
-        """Vectors by text hash. Texts of like length share a call, so that little of a batch is padding."""
-        hashes = sorted(texts, key=lambda key: len(texts[key]))
-        size = self._settings.embed_batch
-        groups = [hashes[i : i + size] for i in range(0, len(hashes), size)]
-        rows = await together(*(self._embed_group([texts[key] for key in group]) for group in groups))
-        return {
-            key: vector.astype(np.float16)
-            for group, matrix in zip(groups, rows, strict=True)
-            for key, vector in zip(group, matrix, strict=True)
-        }
-
-    async def _embed_group(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return await self._stages.embedder(EmbedRequest(texts=tuple(texts), purpose=Purpose.PASSAGE))
 
 
 def version_in(collection: CollectionRecord, version: int | None, event_time: int | None) -> int | None:
@@ -235,19 +220,3 @@ def _fields(upload: Upload, parsed: ParsedDocument | None) -> DocumentFields:
         language=parsed.language if parsed else None,
         attributes=Attributes(metadata=upload.metadata, readers=upload.readers),
     )
-
-
-def _passage(name: DocumentName, title: str, content_hash: bytes, ordinal: int, chunk: Chunk) -> NewPassage:
-    identity = hashlib.blake2b(f"{name}\0{ordinal}\0".encode() + content_hash, digest_size=16)
-    return NewPassage(
-        passage_id=identity.hexdigest(),
-        range=chunk.range,
-        page=chunk.page,
-        headings=chunk.headings,
-        text_hash=_text_hash(rendered(title, chunk.headings, chunk.text)),
-        tokens=chunk.tokens,
-    )
-
-
-def _text_hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -42,7 +42,7 @@ class Packer:
         if self._neighbours == 0 or left <= 0:
             return passage.range, passage.text, left
         first, last = passage.ordinal - self._neighbours, passage.ordinal + self._neighbours
-        around = await self._store.neighbours(passage.content_key, max(0, first), last)
+        around = await self._store.neighbours(passage.content_key, passage.generation, max(0, first), last)
         own = (passage.range, passage.text)
         before = [piece for piece in around if piece[0].start < passage.range.start]
         after = [piece for piece in around if piece[0].start > passage.range.start]

@@ -12,13 +12,15 @@ from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.together import together
 from ragstone_server.observe.stage_times import StageTime, collected
 from ragstone_server.pipelines.settings import RetrievalSettings
-from ragstone_server.spi.catalog_store import CollectionRecord, DefaultReaders, Generation, StoredPassage
+from ragstone_server.spi.catalog_store import CollectionRecord, DefaultReaders, StoredPassage
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.context import RequestContext
+from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import DeadlineExceeded, StageFailed
 from ragstone_server.spi.evidence import ScoredPassage
 from ragstone_server.spi.filters import Filter
 from ragstone_server.spi.fuser import DENSE, LEXICAL, FusedHit, FuseRequest
+from ragstone_server.spi.generation_stages import GenerationOpener
 from ragstone_server.spi.generations import GenerationNumber
 from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.spi.reranker import Ranked, RerankRequest
@@ -41,6 +43,8 @@ class SearchRequest:
 
     context: RequestContext
     index: CollectionIndex
+    embedder: Embedder
+    """Of the index's generation."""
     text: str
     limit: int
     visibility: Visibility
@@ -94,27 +98,29 @@ class Retrieve:
         catalog: Catalog,
         indexes: Indexes,
         stages: RetrieveStages,
-        generation: Generation,
+        generations: GenerationOpener,
         settings: RetrievalSettings,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._indexes = indexes
         self._stages = stages
-        self._generation = generation
+        self._generations = generations
         self._settings = settings
         self._clock = clock
 
     async def __call__(self, request: RetrieveRequest) -> Retrieval:
         """Raises `CollectionNotFound`, `GenerationMismatch`, `InvalidWatermark`, `DeadlineExceeded`, `StageFailed`."""
         collection = await self._catalog.collection(request.context.collection)
-        self._catalog.check_generation(collection, self._generation)
+        answering = collection.live if request.generation is None else collection.generation(request.generation)
+        # From here on everything is of one generation, whichever becomes live meanwhile.
+        embedder = None if answering is None else (await self._generations.of(answering)).embedder
         demanded = self._catalog.position_of(collection, request.min_watermark) if request.min_watermark else None
-        if collection.generation is None:
+        if answering is None or embedder is None:
             return self._nothing(collection, request)
         degradations: list[Degradation] = []
         with collected() as times:
-            async with self._indexes.pin(collection) as index:
+            async with self._indexes.pin(collection, answering.number) as index:
                 if demanded is not None:
                     degradations += await self._wait(index, demanded, request.context)
                 search = _take(await self._stages.rewriter(_rewrite(request)), degradations)
@@ -125,7 +131,7 @@ class Retrieve:
                     for follower in index.followers.values()
                     if follower.rebuilding
                 ]
-                found, as_of = await self._search(index, search, visibility, request, degradations)
+                found, as_of = await self._search(index, embedder, search, visibility, request, degradations)
                 fused = _take(await self._stages.fuser(found), degradations) or ()
                 passages = await self._read(collection, fused, visibility, as_of, self._top_k(request))
             passages = await self._rerank(request.context, search.dense, passages, degradations)
@@ -156,6 +162,7 @@ class Retrieve:
     async def _search(
         self,
         index: CollectionIndex,
+        embedder: Embedder,
         search: SearchText,
         visibility: Visibility,
         request: RetrieveRequest,
@@ -165,7 +172,14 @@ class Retrieve:
         limit = max(self._settings.candidates, 2 * self._top_k(request))
 
         def asked(text: str) -> SearchRequest:
-            return SearchRequest(context=request.context, index=index, text=text, limit=limit, visibility=visibility)
+            return SearchRequest(
+                context=request.context,
+                index=index,
+                embedder=embedder,
+                text=text,
+                limit=limit,
+                visibility=visibility,
+            )
 
         dense, lexical = await together(
             self._stages.dense(asked(search.dense)), self._stages.lexical(asked(search.lexical))

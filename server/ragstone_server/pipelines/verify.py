@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ragstone_server.indexing.collection_index import VIEWS, CollectionIndex
-from ragstone_server.indexing.indexes import Indexes
+from ragstone_server.indexing.follower import view_name
+from ragstone_server.indexing.indexes import OPENED, Indexes
 from ragstone_server.indexing.verifying import Problem, ViewReport, verify_view
 from ragstone_server.operations.kinds import OperationKind, Run, Values
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, every_collection
-from ragstone_server.spi.errors import CollectionNotFound, InvalidRequest
+from ragstone_server.spi.errors import CollectionNotFound, GenerationNotFound, InvalidRequest
 from ragstone_server.spi.names import CollectionName
 from ragstone_server.spi.operations import NewOperation
 from ragstone_server.spi.positions import PassageKey
@@ -85,7 +86,9 @@ class VerifyViews:
             progress.begun = True
             await run.step(asdict(progress))
         while progress.done < len(progress.collections):
-            with suppress(CollectionNotFound):  # Where it was deleted meanwhile, its views were too.
+            with suppress(
+                CollectionNotFound, GenerationNotFound
+            ):  # Where it was deleted meanwhile, its views were too.
                 await self._verify(run, progress, await self._collection(progress.collections[progress.done]))
             progress.done, progress.views, progress.repairing = progress.done + 1, 0, False
             await run.step(asdict(progress))
@@ -96,20 +99,21 @@ class VerifyViews:
         return await self._store.collection(CollectionName.parse(name))
 
     async def _verify(self, run: Run, progress: _Progress, collection: CollectionRecord) -> None:
-        if collection.generation is None:
-            return  # It never had a document, and has no views.
-        async with self._indexes.pin(collection) as index:
-            while progress.views < len(VIEWS):
+        """All generations that have views at all times; one that never had a document has none."""
+        numbers = [each.number for each in collection.generations if each.state in OPENED]
+        while progress.views < len(VIEWS) * len(numbers):
+            async with self._indexes.pin(collection, numbers[progress.views // len(VIEWS)]) as index:
                 await self._verify_view(run, progress, collection, index)
-                progress.views, progress.repairing = progress.views + 1, False
-                await run.step(asdict(progress))
+            progress.views, progress.repairing = progress.views + 1, False
+            await run.step(asdict(progress))
 
     async def _verify_view(
         self, run: Run, progress: _Progress, collection: CollectionRecord, index: CollectionIndex
     ) -> None:
-        name = VIEWS[progress.views]
-        view, follower = index.views[name], index.followers[name]
-        report = await verify_view(view, follower, self._store, collection, run.check)
+        short = VIEWS[progress.views % len(VIEWS)]
+        name = view_name(short, index.generation.number)
+        view, follower = index.views[short], index.followers[short]
+        report = await verify_view(view, follower, self._store, collection, index.generation, run.check)
         if report.findings and not progress.repairing:
             await self._tell(progress, collection, name, report)
         # One that is behind with nothing in its way only needs time.
@@ -120,7 +124,7 @@ class VerifyViews:
             await run.step(asdict(progress))
             await follower.rebuild()
             await view.flush()
-            report = await verify_view(view, follower, self._store, collection, run.check)
+            report = await verify_view(view, follower, self._store, collection, index.generation, run.check)
         progress.verified += 1
         progress.passages += report.passages
         if progress.repairing and not report.findings:

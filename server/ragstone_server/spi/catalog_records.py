@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragstone_server.spi.evidence import Passage
-from ragstone_server.spi.generations import GenerationNumber, GenerationRecord, find, live
+from ragstone_server.spi.generations import Generation, GenerationNumber, GenerationRecord, find, live
 from ragstone_server.spi.names import CollectionName, DocumentId
 from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey, Position
 from ragstone_server.spi.ranges import ByteRange
@@ -123,8 +123,8 @@ class NewCut:
     passages: tuple[NewPassage, ...]
     vectors: Mapping[bytes, NDArray[np.float16]]
     """(dimension,) by text hash, for those that the store may not have yet."""
-    embedder: str
-    """Fingerprint under which the vectors are kept."""
+    generation: Generation
+    """What made it; the vectors are kept under its embedder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

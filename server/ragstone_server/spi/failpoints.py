@@ -31,6 +31,11 @@ class FailPoint(StrEnum):
     KAFKA_BEFORE_GROUP_COMMIT = "kafka-before-group-commit"
     KAFKA_BEFORE_LETTERS_NOTED = "kafka-before-letters-noted"
     COLLECTION_BEFORE_FILES = "collection-before-files"
+    GENERATION_AFTER_BEGIN = "generation-after-begin"
+    GENERATION_BEFORE_CUTS = "generation-before-cuts"
+    GENERATION_BEFORE_READY = "generation-before-ready"
+    GENERATION_BEFORE_SWITCH = "generation-before-switch"
+    GENERATION_AFTER_SWITCH = "generation-after-switch"
 
 
 def _parse(text: str) -> dict[FailPoint, tuple[str, int, str]]:

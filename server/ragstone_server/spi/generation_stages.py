@@ -39,5 +39,5 @@ class GenerationOpener(Protocol):
         ...
 
     async def by_recipe(self, recipe: Recipe, /) -> GenerationStages:
-        """The stages of a recipe. Raises `InvalidRecipe`."""
+        """The stages of a recipe. Raises `InvalidRequest` where there are none."""
         ...

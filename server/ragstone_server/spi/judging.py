@@ -8,6 +8,7 @@ from typing import Any
 
 from ragstone_server.spi.errors import StageFailed
 from ragstone_server.spi.evidence import NumberedPassage, Passage, ScoredPassage
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.generator import (
     AnswerFormat,
     GenerateRequest,
@@ -130,6 +131,7 @@ def _stand_in(text: str) -> NumberedPassage:
         document=DocumentId(""),
         document_key=DocumentKey(0),
         content_key=ContentKey(0),
+        generation=FIRST,
         ordinal=0,
         version=0,
         title="",

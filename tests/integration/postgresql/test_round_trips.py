@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import Position
 from ragstone_server.spi.sources import SourceMove, SourceName
@@ -80,7 +81,7 @@ async def test_what_callers_read_is_one_round_trip_each(counted_store: tuple[Cat
         lambda: store.document_count(collection.key),
         lambda: store.versions(collection.key, [DocumentId(f"{n}") for n in range(100)]),
         lambda: store.vectors(TENANT, EMBEDDER, [text_hash("", f"{n}") for n in range(100)]),
-        lambda: store.neighbours(passage.passage.content_key, 0, 10),
+        lambda: store.neighbours(passage.passage.content_key, FIRST, 0, 10),
         lambda: store.followers(collection.key),
         lambda: store.prompts.active(collection.key),
         lambda: store.questions.questions(collection.key, 10),
@@ -156,6 +157,6 @@ async def test_a_look_for_changes_is_one_round_trip(counted_store: tuple[Catalog
     assert counted.round_trips == 1
     collection = await store.collection(NAME)
     counted.clear()
-    batch = await store.changes(collection.key, Position(0), 256, texts=True, vectors=EMBEDDER)
+    batch = await store.changes(collection.key, FIRST, Position(0), 256, texts=True, vectors=EMBEDDER)
     assert len(batch.changes) == 1
     assert counted.round_trips <= 6

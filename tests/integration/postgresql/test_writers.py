@@ -11,6 +11,7 @@ import pytest
 
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord
 from ragstone_server.spi.errors import CatalogUnavailable, Overloaded
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import Position
 from ragstone_server.testing.conformance.catalog_samples import (
@@ -47,7 +48,7 @@ async def test_positions_are_dense_and_in_commit_order_under_concurrent_writers(
             seen: list[int] = []
             position = Position(0)
             while not (done.is_set() and position == await head(store, collection)):
-                batch = await store.changes(collection.key, position, limit, texts=False, vectors=None)
+                batch = await store.changes(collection.key, FIRST, position, limit, texts=False, vectors=None)
                 assert position <= batch.position <= position + limit
                 seen.extend(range(position + 1, batch.position + 1))
                 position = batch.position
@@ -93,7 +94,7 @@ async def test_the_second_writer_of_a_collection_waits_for_the_first(catalog_url
             second = asyncio.create_task(put(two, collection.key, "b", "two"))
             await put(two, other.key, "c", "another collection is not held up")
             assert not second.done()
-            batch = await two.changes(collection.key, Position(0), 10, texts=False, vectors=None)
+            batch = await two.changes(collection.key, FIRST, Position(0), 10, texts=False, vectors=None)
             assert batch.position == 0
         assert (first, await second) == (1, 2)
 

@@ -10,18 +10,18 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.catalog.lookups import Shared
 from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt
 from ragstone_server.registry.clock import SystemClock
-from ragstone_server.spi.catalog_store import CollectionRecord, Generation, StoredVersion
+from ragstone_server.spi.catalog_store import CollectionRecord, StoredVersion
 from ragstone_server.spi.errors import Reason, RequestError
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.sources import DeadLetterId, NewDeadLetter, SourceClaim, SourceLost, SourceMove, SourceName
-from ragstone_server.testing.conformance.catalog_samples import EMBEDDER, NAME, NOW, SETTINGS, content, fields
+from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS, content, fields
 from ragstone_server.testing.conformance.catalog_sources import letter
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction
+from tests.unit.catalog.storing import RECIPE, upserted
 
 A, B = DocumentId("a"), DocumentId("b")
 SOURCE = SourceName("log/0")
-GENERATION = Generation(embedder=EMBEDDER, chunker="c1")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def claim(catalog: Catalog) -> SourceClaim:
 
 
 def put(catalog: Catalog, collection: CollectionRecord, document: DocumentId, text: str, version: int | None) -> Write:
-    return catalog.writes.upsert(collection, document, version, fields(), content(text), GENERATION)
+    return catalog.writes.upsert(collection, document, version, fields(), content(text), RECIPE)
 
 
 def no_letter(number: int, error: RequestError) -> NewDeadLetter | None:
@@ -95,7 +95,7 @@ async def test_a_step_that_is_refused_leaves_a_letter_or_nothing(
 async def test_a_step_that_no_longer_fits_writes_nothing_of_any(
     catalog: Catalog, collection: CollectionRecord, claim: SourceClaim
 ) -> None:
-    await catalog.upsert(collection, A, None, fields(), content("one"), GENERATION)
+    await upserted(catalog, collection, A, None, fields(), content("one"))
     steps = [
         put(catalog, collection, B, "two", None),
         put(catalog, collection, A, "other", None),
@@ -131,7 +131,7 @@ async def test_p2_a_former_holder_writes_nothing(
 async def test_a_tombstone_deletes_in_any_scheme_and_keeps_the_version(
     catalog: Catalog, collection: CollectionRecord
 ) -> None:
-    await catalog.upsert(collection, A, 7, fields(), content("one"), GENERATION)
+    await upserted(catalog, collection, A, 7, fields(), content("one"))
     receipt = await catalog.commit(catalog.writes.delete(collection, A, None, tombstone=True))
     assert receipt is not None
     assert (receipt.outcome, receipt.version) == (WriteOutcome.DELETED, 7)
@@ -140,7 +140,7 @@ async def test_a_tombstone_deletes_in_any_scheme_and_keeps_the_version(
 async def test_what_comes_twice_is_read_again_only_after_a_write(
     catalog: Catalog, collection: CollectionRecord, claim: SourceClaim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await catalog.upsert(collection, A, 3, fields(), content("one"), GENERATION)
+    await upserted(catalog, collection, A, 3, fields(), content("one"))
     asked: list[list[DocumentId]] = []
     versions = MemoryTransaction.versions
 

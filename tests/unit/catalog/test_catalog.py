@@ -21,11 +21,11 @@ from ragstone_server.spi.catalog_store import (
 )
 from ragstone_server.spi.errors import (
     DocumentNotFound,
-    GenerationMismatch,
     InvalidWatermark,
     StorageFull,
     VersionStale,
 )
+from ragstone_server.spi.generations import FIRST, GenerationNumber, GenerationState
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, PassageKey, Position
 from ragstone_server.spi.visibility import Visibility
@@ -33,8 +33,8 @@ from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTI
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from ragstone_server.testing.memory.catalog_transaction import MemoryTransaction
 from ragstone_server.testing.memory.clock import ManualClock
+from tests.unit.catalog.storing import RECIPE, upserted
 
-GENERATION = Generation(embedder="sample-embedder", chunker="c1")
 ALL = Visibility(principals=frozenset(), default_readable=True)
 A, B = DocumentId("a"), DocumentId("b")
 
@@ -80,12 +80,12 @@ async def upsert(
     version: int | None = None,
     of: DocumentFields | None = None,
 ) -> tuple[WriteOutcome, int]:
-    receipt = await catalog.upsert(collection, document, version, of or fields(), content(text), GENERATION)
+    receipt = await upserted(catalog, collection, document, version, of or fields(), content(text))
     return receipt.outcome, receipt.version
 
 
 async def keys(catalog: Catalog, collection: CollectionRecord) -> list[PassageKey]:
-    batch = await catalog.store.changes(collection.key, NO_POSITION, 100, texts=False, vectors=None)
+    batch = await catalog.store.changes(collection.key, FIRST, NO_POSITION, 100, texts=False, vectors=None)
     return [passage.key for change in batch.changes for passage in change.passages]
 
 
@@ -187,7 +187,7 @@ async def test_who_stops_waiting_does_not_disturb_the_others(store: Watched, col
 
 
 async def test_a_receipt_names_the_watermark_of_the_write(catalog: Catalog, collection: CollectionRecord) -> None:
-    receipt = await catalog.upsert(collection, A, None, fields(), content("one", "two"), GENERATION)
+    receipt = await upserted(catalog, collection, A, None, fields(), content("one", "two"))
     assert receipt.passages == 2
     fresh = await catalog.collection(NAME)
     assert receipt.watermark.position == fresh.head == 1
@@ -260,12 +260,25 @@ async def test_the_final_read_drops_deleted_superseded_and_unreadable(
     assert await read(staff, 2) == {old}
 
 
-async def test_vectors_of_two_embedders_are_never_mixed(catalog: Catalog, collection: CollectionRecord) -> None:
+async def test_what_was_cut_for_other_generations_is_worked_out_again(
+    catalog: Catalog, collection: CollectionRecord
+) -> None:
+    """Vectors of two embedders are never mixed, and no generation lacks a document."""
     await upsert(catalog, collection, A, "one")
-    other = Generation(embedder="another", chunker="c1")
-    with pytest.raises(GenerationMismatch) as caught:
-        await catalog.upsert(collection, B, None, fields(), content("two"), other)
-    assert caught.value.metadata == {"stored": "sample-embedder+c1", "configured": "another+c1"}
+    second = GenerationNumber(2)
+    other = replace(content("two").cuts[FIRST], generation=Generation(embedder="another", chunker="c1"))
+    mixed = replace(content("two"), cuts={FIRST: other})
+    assert await catalog.commit(catalog.writes.upsert(collection, B, None, fields(), mixed, RECIPE)) is None
+    async with catalog.store.transaction(collection.key) as transaction:
+        await transaction.add_generation(other.generation, RECIPE, GenerationState.BUILDING, NOW)
+    assert await catalog.commit(catalog.writes.upsert(collection, B, None, fields(), content("two"), RECIPE)) is None
+    assert (await catalog.collection(NAME)).head == 1
+    both = replace(content("two"), cuts={**content("two").cuts, second: other})
+    receipt = await upserted(catalog, collection, B, None, fields(), both)
+    assert (receipt.outcome, receipt.passages) == (WriteOutcome.STORED, 1)
+    while await catalog.store.drop_generation(collection.key, second, 10):
+        pass
+    assert (await upserted(catalog, collection, A, None, fields(), both)).outcome is WriteOutcome.STORED
 
 
 def test_a_watermark_survives_the_wire() -> None:

@@ -12,6 +12,7 @@ from ragstone_server.indexing.follower import Follower
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.registry.clock import SystemClock
 from ragstone_server.spi.catalog_store import CollectionRecord
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId
 from ragstone_server.spi.positions import CollectionKey, Position
 from ragstone_server.spi.views import ChangeBatch, ViewSpec
@@ -61,7 +62,7 @@ class Bench:
         return position
 
     async def follow(self, settings: IndexingSettings) -> Follower:
-        follower = Follower("vectors", self.view, self.store, self.key, settings, **OPTIONS)
+        follower = Follower("vectors", self.view, self.store, self.key, FIRST, settings, **OPTIONS)
         return await self.stack.enter_async_context(follower.running())
 
 
@@ -210,13 +211,14 @@ async def test_a_view_that_has_lost_its_files_says_so_until_it_has_caught_up(ben
         bench.view,
         bench.store,
         bench.key,
+        FIRST,
         SLOW,
         texts=False,
         vectors=EMBEDDER,
         clock=SystemClock(),
         had=Position(2),
     )
-    new = Follower("vectors", bench.view, bench.store, bench.key, SLOW, **OPTIONS)
+    new = Follower("vectors", bench.view, bench.store, bench.key, FIRST, SLOW, **OPTIONS)
     assert lost.rebuilding
     assert not new.rebuilding, "one that has never had anything merely follows"
     async with lost.running():

@@ -10,6 +10,7 @@ import pytest
 from ragstone_server.indexing.collection_index import CollectionIndex
 from ragstone_server.pipelines.retrieve import Retrieval
 from ragstone_server.spi.catalog_store import CollectionRecord
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.positions import Position
 from ragstone_server.spi.views import ChangeBatch
 from ragstone_server.testing.conformance.samples import CONTEXT
@@ -71,7 +72,7 @@ async def test_p7_p10_the_first_question_after_the_files_were_lost_is_told(held:
 async def test_p7_an_index_that_is_closed_before_it_has_all_again_says_so_when_it_is_opened(held: Held) -> None:
     await held.lose()
     await held.house.ask("ferry")
-    await held.house.indexes._close((await held.collection()).key)
+    await held.house.indexes._close(((await held.collection()).key, FIRST))
     assert declared(await held.house.ask("ferry")) == ["vectors", "words"]
 
 

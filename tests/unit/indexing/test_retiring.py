@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragstone_server.indexing.collection_index import CollectionIndex
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, PassageKey, Position
 from ragstone_server.testing.conformance.catalog_samples import put
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
@@ -55,7 +56,7 @@ def shelf(store: Watched, tmp_path: Path) -> Shelf:
 
 
 async def first_passage(store: Watched, collection: CollectionKey) -> PassageKey:
-    log = await store.changes(collection, NO_POSITION, 1, texts=False, vectors=None)
+    log = await store.changes(collection, FIRST, NO_POSITION, 1, texts=False, vectors=None)
     return log.changes[0].passages[0].key
 
 

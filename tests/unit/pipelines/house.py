@@ -12,6 +12,7 @@ from ragstone_server.catalog.writes import WriteReceipt
 from ragstone_server.indexing.collection_index import IndexKinds
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.indexing.settings import IndexingSettings
+from ragstone_server.pipelines.cutting import Cutter
 from ragstone_server.pipelines.events import QueryEvent
 from ragstone_server.pipelines.generate import Generate
 from ragstone_server.pipelines.grounded import GenerateGrounded
@@ -33,8 +34,9 @@ from ragstone_server.routing.allowance import Allowance
 from ragstone_server.routing.breaker import Breaker
 from ragstone_server.routing.deployment import Deployment
 from ragstone_server.routing.route import Route, Routes
-from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, Generation, VersionScheme
+from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, VersionScheme
 from ragstone_server.spi.clock import Clock
+from ragstone_server.spi.generation_stages import GenerationStages
 from ragstone_server.spi.generator import AnswerFormat, Sampling
 from ragstone_server.spi.metadata import MetadataValue
 from ragstone_server.spi.names import DocumentId, DocumentName
@@ -45,6 +47,7 @@ from ragstone_server.testing.memory.clock import MemoryClock
 from ragstone_server.testing.memory.context_filter import memory_context_filter
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
 from ragstone_server.testing.memory.fuser import memory_fuser
+from ragstone_server.testing.memory.generations import MemoryGenerations
 from ragstone_server.testing.memory.generator import MemoryGenerator
 from ragstone_server.testing.memory.grounding_check import memory_grounding_check
 from ragstone_server.testing.memory.host import MemoryLane
@@ -76,7 +79,7 @@ class House:
     answer: AnswerSettings = field(default_factory=AnswerSettings)
     lane: MemoryLane = field(default_factory=lambda: MemoryLane("interactive", 1))
     grounding: GroundingSettings = field(default_factory=GroundingSettings)
-    generation: Generation | None = None
+    generations: MemoryGenerations | None = None
 
     async def put(
         self,
@@ -106,7 +109,7 @@ class House:
         return fallible(self.stages[name], name, skip=self.skip)
 
     def _retrieve(self) -> Retrieve:
-        made = self.generation or Generation(embedder=self.embedder.fingerprint, chunker=MemoryChunker.fingerprint)
+        assert self.generations is not None
         stages = RetrieveStages(
             rewriter=self._governed("rewrite"),
             dense=self._governed("dense"),
@@ -114,7 +117,7 @@ class House:
             fuser=fallible(self.stages["fuse"], "fuse", skip=False),
             reranker=self._governed("rerank") if "rerank" in self.stages else None,
         )
-        return Retrieve(self.catalog, self.indexes, stages, made, self.retrieval, self.clock)
+        return Retrieve(self.catalog, self.indexes, stages, self.generations, self.retrieval, self.clock)
 
     async def ask(self, question: str, **options: Any) -> Retrieval:
         """Retrieve."""
@@ -180,21 +183,24 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
     store, clock, embedder = MemoryCatalogStore(), MemoryClock(), MemoryEmbedder()
     await store.create_collection(CONTEXT.collection, SETTINGS, clock.now())
     catalog = Catalog(store, clock)
-    kinds = IndexKinds(vector=MemoryVectorIndex(), lexical=MemoryLexicalIndex(), embedder=embedder)
+    generations = MemoryGenerations(embedder, MemoryChunker())
+    kinds = IndexKinds(vector=MemoryVectorIndex(), lexical=MemoryLexicalIndex(), generations=generations)
     quick = IndexingSettings(refresh_seconds=0.01, heartbeat_seconds=0.05, retire_seconds=0.05)
     bulk = MemoryLane("bulk", 1)
     async with Indexes(kinds, store, folder / "views", quick, clock).running() as indexes:
-        stages = IngestStages(parser=memory_parser, chunker=MemoryChunker(), embedder=embedder)
+        settings = settings or IngestSettings()
+        stages = IngestStages(parser=memory_parser, generations=generations)
         yield House(
             store=store,
             catalog=catalog,
             indexes=indexes,
             embedder=embedder,
-            ingest=IngestDocument(catalog, indexes, stages, settings or IngestSettings(), bulk),
+            ingest=IngestDocument(catalog, indexes, stages, Cutter(catalog, settings.embed_batch), settings, bulk),
             clock=clock,
+            generations=generations,
             stages={
                 "rewrite": memory_rewriter,
-                "dense": dense_retriever(embedder),
+                "dense": dense_retriever,
                 "lexical": lexical_retriever,
                 "fuse": memory_fuser,
                 "context_filter": memory_context_filter,
@@ -203,3 +209,10 @@ async def open_house(folder: Path, settings: IngestSettings | None = None) -> As
             generators=(MemoryGenerator(),),
         )
     bulk.executor.shutdown()
+
+
+def forget(house: House) -> None:
+    """Have another embedder, also for what an embedder of before was chosen for."""
+    assert house.generations is not None
+    other = MemoryEmbedder(dimension=3)
+    house.generations.know(house.generations.recipe, GenerationStages(embedder=other, chunker=MemoryChunker()))

@@ -22,7 +22,7 @@ from ragstone_server.spi.errors import (
 )
 from ragstone_server.spi.parser import ParsedDocument
 from ragstone_server.testing.conformance.samples import CONTEXT
-from tests.unit.pipelines.house import House, open_house
+from tests.unit.pipelines.house import House, forget, open_house
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_a_stale_version_is_refused_before_any_work(house: House) -> None:
 
 async def test_another_embedder_is_refused_before_any_work(house: House, tmp_path: Path) -> None:
     await house.put("a", "one")
-    house.ingest._generation = type(house.ingest._generation)(embedder="another", chunker="memory-1")
+    forget(house)
     with pytest.raises(GenerationMismatch):
         await house.put("b", "two")
 

@@ -6,6 +6,7 @@ import pytest
 
 from ragstone_server.pipelines.packing import Packer
 from ragstone_server.spi.evidence import ScoredPassage
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.testing.conformance.samples import scored
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from ragstone_server.testing.memory.tokenizer import MemoryTokenizer
@@ -55,7 +56,7 @@ async def test_a_hit_is_widened_to_its_neighbours_while_the_budget_lasts(
         house.embedder.max_tokens = 2  # a line makes a chunk
         await house.put("doc", "\n".join(LINES))
         collection = await house.catalog.collection(next(iter(await house.store.collections(None, "", 1))).name)
-        batch = await house.store.changes(collection.key, collection.trimmed, 10, texts=True, vectors=None)
+        batch = await house.store.changes(collection.key, FIRST, collection.trimmed, 10, texts=True, vectors=None)
         keys = [passage.key for change in batch.changes for passage in change.passages]
         stored = await house.store.passages(collection.key, keys)
         asked = [ScoredPassage(passage=stored[keys[hit]].passage, score=1.0, scores={}) for hit in hits]

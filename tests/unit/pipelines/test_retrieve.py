@@ -12,7 +12,6 @@ from ragstone_server.catalog.watermark import Watermark
 from ragstone_server.indexing.follower import Follower
 from ragstone_server.pipelines.retrieve import Retrieval, SearchRequest
 from ragstone_server.pipelines.settings import RetrievalSettings
-from ragstone_server.spi.catalog_store import Generation
 from ragstone_server.spi.context import Caller
 from ragstone_server.spi.errors import (
     CollectionNotFound,
@@ -28,7 +27,7 @@ from ragstone_server.spi.rewriter import RewriteRequest, SearchText
 from ragstone_server.testing.conformance.samples import CONTEXT
 from ragstone_server.testing.memory.reranker import memory_reranker
 from ragstone_server.wrappers.fallible import Degradation
-from tests.unit.pipelines.house import House, open_house
+from tests.unit.pipelines.house import House, forget, open_house
 
 
 @pytest.fixture
@@ -280,7 +279,7 @@ async def test_a_collection_that_is_not_there_is_an_error(house: House) -> None:
 
 async def test_a_collection_of_another_embedder_is_refused(house: House) -> None:
     await fill(house)
-    house.generation = Generation(embedder="another", chunker="memory-1")
+    forget(house)
     with pytest.raises(GenerationMismatch):
         await house.ask("ferry")
 

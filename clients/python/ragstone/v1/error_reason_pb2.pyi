@@ -47,7 +47,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_VERSION_SCHEME_MISMATCH: _ErrorReason.ValueType  # 11
     """INVALID_ARGUMENT. The version does not fit the version scheme of the collection."""
     ERROR_REASON_GENERATION_MISMATCH: _ErrorReason.ValueType  # 12
-    """FAILED_PRECONDITION. A generation was made by another embedder or chunker than the ones that can be opened for it.
+    """FAILED_PRECONDITION. The collection was indexed by another embedder or chunker than the configured ones.
     Metadata: `stored`, `configured`.
     """
     ERROR_REASON_DOCUMENT_TOO_LARGE: _ErrorReason.ValueType  # 13
@@ -97,9 +97,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_OPERATION_CANCELLED: _ErrorReason.ValueType  # 34
     """CANCELLED. The error of a long-running operation that was cancelled; what it had done until then stays done."""
     ERROR_REASON_GENERATION_NOT_FOUND: _ErrorReason.ValueType  # 35
-    """NOT_FOUND. The collection's index has no such generation, or none to roll back to. Metadata: `generation`, where one was named."""
+    """NOT_FOUND. The collection has no such generation, or none to roll back to. Metadata: `generation`, or empty."""
     ERROR_REASON_GENERATION_NOT_READY: _ErrorReason.ValueType  # 36
-    """FAILED_PRECONDITION. The generation is not in a state for this. Metadata: `state`."""
+    """FAILED_PRECONDITION. The state of a generation of the collection does not allow it. Metadata: `state`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -131,7 +131,7 @@ ERROR_REASON_VERSION_STALE: ErrorReason.ValueType  # 10
 ERROR_REASON_VERSION_SCHEME_MISMATCH: ErrorReason.ValueType  # 11
 """INVALID_ARGUMENT. The version does not fit the version scheme of the collection."""
 ERROR_REASON_GENERATION_MISMATCH: ErrorReason.ValueType  # 12
-"""FAILED_PRECONDITION. A generation was made by another embedder or chunker than the ones that can be opened for it.
+"""FAILED_PRECONDITION. The collection was indexed by another embedder or chunker than the configured ones.
 Metadata: `stored`, `configured`.
 """
 ERROR_REASON_DOCUMENT_TOO_LARGE: ErrorReason.ValueType  # 13
@@ -181,7 +181,7 @@ ERROR_REASON_OPERATION_RUNNING: ErrorReason.ValueType  # 33
 ERROR_REASON_OPERATION_CANCELLED: ErrorReason.ValueType  # 34
 """CANCELLED. The error of a long-running operation that was cancelled; what it had done until then stays done."""
 ERROR_REASON_GENERATION_NOT_FOUND: ErrorReason.ValueType  # 35
-"""NOT_FOUND. The collection's index has no such generation, or none to roll back to. Metadata: `generation`, where one was named."""
+"""NOT_FOUND. The collection has no such generation, or none to roll back to. Metadata: `generation`, or empty."""
 ERROR_REASON_GENERATION_NOT_READY: ErrorReason.ValueType  # 36
-"""FAILED_PRECONDITION. The generation is not in a state for this. Metadata: `state`."""
+"""FAILED_PRECONDITION. The state of a generation of the collection does not allow it. Metadata: `state`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

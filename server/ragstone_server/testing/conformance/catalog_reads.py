@@ -1,10 +1,11 @@
 """The part of the catalog store's suite about documents, passages, texts and vectors."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragstone_server.spi.catalog_records import NewCut
 from ragstone_server.spi.catalog_store import CatalogStore, CollectionRecord, DocumentRecord
 from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.names import DocumentId, TenantId
@@ -197,7 +198,7 @@ class ReadTests:
             content_hash=b"x",
             size_bytes=1,
             text=whole.text,
-            cuts={FIRST: NewCut(passages=tuple(passages), vectors=whole.cuts[FIRST].vectors, embedder="e")},
+            cuts={FIRST: replace(whole.cuts[FIRST], passages=tuple(passages))},
         )
         async with store.transaction(collection.key) as transaction:
             await transaction.put_document(A, 1, fields(), new, NOW)

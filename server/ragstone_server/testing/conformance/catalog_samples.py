@@ -16,6 +16,7 @@ from ragstone_server.spi.catalog_store import (
     CollectionSettings,
     DefaultReaders,
     DocumentFields,
+    Generation,
     GenerationNumber,
     LogTrimmed,
     NewContent,
@@ -104,7 +105,7 @@ def content(
                     for ordinal, (piece, span, key) in enumerate(zip(pieces, ranges, hashes, strict=True))
                 ),
                 vectors={key: vector(key) for key in hashes} if vectors else {},
-                embedder=embedder,
+                generation=Generation(embedder=embedder, chunker="sample-chunker"),
             )
         },
     )

@@ -152,7 +152,7 @@ class MemoryTransaction:
     def _take_vectors(self, cut: NewCut) -> None:
         """Take known ones too: before the commit, another collection's transaction may forget them."""
         tenant = self.collection.name.tenant
-        keys = {(tenant, cut.embedder, passage.text_hash) for passage in cut.passages}
+        keys = {(tenant, cut.generation.embedder, passage.text_hash) for passage in cut.passages}
         known = {**cut.vectors, **{key[2]: self._known[key] for key in keys if key in self._known}}
         known |= {key[2]: self.vectors[key] for key in keys if key in self.vectors}
         if any(key[2] not in known for key in keys):

@@ -81,10 +81,9 @@ def settings_from(wire: admin_service_pb2.Collection) -> CollectionSettings:
 def collection_to(record: CollectionRecord, documents: int, watermark: Watermark) -> admin_service_pb2.Collection:
     """One collection as the catalog holds it."""
     generation = None
-    if record.generation is not None:
-        generation = admin_service_pb2.Generation(
-            embedder=record.generation.embedder, chunker=record.generation.chunker
-        )
+    if record.live is not None:
+        made_by = record.live.generation
+        generation = admin_service_pb2.Generation(embedder=made_by.embedder, chunker=made_by.chunker)
     return admin_service_pb2.Collection(
         name=str(record.name),
         description=record.settings.description,

@@ -107,7 +107,7 @@ def reindex_metadata(
 
 
 def reindex_response(result: Values) -> generation_pb2.ReindexResponse:
-    """What was built."""
+    """The generation that is complete."""
     return generation_pb2.ReindexResponse(
         generation=generation_name(result["collection"], result["generation"]),
         documents=result["done"],
@@ -116,7 +116,7 @@ def reindex_response(result: Values) -> generation_pb2.ReindexResponse:
     )
 
 
-def delete_metadata(
+def deletion_metadata(
     info: operation_pb2.OperationInfo, parameters: Values, progress: Values
 ) -> generation_pb2.DeleteGenerationMetadata:
     """How far it is."""
@@ -127,7 +127,7 @@ def delete_metadata(
     )
 
 
-def delete_response(result: Values) -> generation_pb2.DeleteGenerationResponse:
+def deletion_response(result: Values) -> generation_pb2.DeleteGenerationResponse:
     """What went."""
     return generation_pb2.DeleteGenerationResponse(deleted=result["deleted"])
 

@@ -18,7 +18,12 @@ from ragstone_server.spi.errors import InvalidName
 from ragstone_server.spi.filters import Filter, matches
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.operations import Operation, OperationId, OperationState
-from ragstone_server.transport.convert import generations
+from ragstone_server.transport.convert.generations import (
+    deletion_metadata,
+    deletion_response,
+    reindex_metadata,
+    reindex_response,
+)
 from ragstone_server.transport.convert.metadata import timestamp
 
 STATES = {
@@ -98,8 +103,8 @@ def _verify_response(result: Values) -> Message:
 MESSAGES: Mapping[str, KindMessages] = {
     PURGE: KindMessages(metadata=_purge_metadata, response=_purge_response),
     VERIFY: KindMessages(metadata=_verify_metadata, response=_verify_response),
-    REINDEX: KindMessages(metadata=generations.reindex_metadata, response=generations.reindex_response),
-    DELETE_GENERATION: KindMessages(metadata=generations.delete_metadata, response=generations.delete_response),
+    REINDEX: KindMessages(metadata=reindex_metadata, response=reindex_response),
+    DELETE_GENERATION: KindMessages(metadata=deletion_metadata, response=deletion_response),
 }
 """By kind."""
 

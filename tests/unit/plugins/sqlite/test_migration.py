@@ -9,9 +9,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from ragstone_plugins.sqlite.migrate import SCHEMA
+from ragstone_server.spi.catalog_store import Generation, GenerationNumber, GenerationState
 from ragstone_server.spi.errors import StartError
+from ragstone_server.spi.generations import FIRST
+from ragstone_server.spi.names import CollectionName, DocumentId
+from ragstone_server.spi.positions import DocumentKey
 from ragstone_server.testing.conformance.catalog_prompts import ANNA, draft
-from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS
+from ragstone_server.testing.conformance.catalog_samples import EMBEDDER, NAME, NOW, Follower, put
+from tests.unit.plugins.sqlite import former
 from tests.unit.plugins.sqlite.kinds import OpenCatalog, StartChild
 
 
@@ -91,14 +96,45 @@ async def test_a_directory_that_cannot_be_made_is_refused(open_catalog: OpenCata
 async def test_a_catalog_of_the_first_schema_is_migrated_with_what_it_holds(
     open_catalog: OpenCatalog, catalog_path: Path
 ) -> None:
+    former.make(catalog_path)
     async with open_catalog() as store:
-        made = await store.create_collection(NAME, SETTINGS, NOW)
+        made = await store.collection(NAME)
+        first = made.live
+        assert first is not None
+        assert (first.number, first.recipe, first.activated) == (FIRST, None, NOW)
+        assert first.generation == Generation(embedder=EMBEDDER, chunker=former.CHUNKER)
+        empty = await store.collection(CollectionName.parse(f"{NAME}-empty"))
+        assert (empty.generations, empty.head) == ((), 0)
+        document = await store.document(made.key, DocumentId("a"))
+        assert document is not None
+        assert document.passages == 2
+        follower = Follower(store, made.key)
+        await follower.catch_up()
+        assert sorted(follower.passages()) == [5, 6]
+        assert tuple(follower.texts()) == former.PIECES
+        assert all(each.vector is not None for change in follower.documents.values() for each in change.passages)
+        (uncut,) = await store.uncut(made.key, GenerationNumber(2), DocumentKey(0), 10)
+        assert (uncut.text, uncut.outline, uncut.pages) == ("ferry\n\nisland", "", ((1, 0), (2, 7)))
+        assert (await store.prompts.create(made.key, draft("one"), ANNA, NOW)).version == 1
+        await put(store, made.key, "b", "winter")
+        await follower.catch_up()
+        assert max(follower.passages()) == 7, "no key is given twice"
+        async with store.transaction(made.key) as transaction:
+            assert await transaction.add_generation(first.generation, None, GenerationState.BUILDING, NOW) == 2
+
+
+async def test_no_key_of_a_passage_is_given_twice_over_the_migration(
+    open_catalog: OpenCatalog, catalog_path: Path
+) -> None:
+    """Also where the latest passages were deleted before it."""
+    former.make(catalog_path)
     with sqlite3.connect(catalog_path) as connection:
-        gone = ("prompt", "prompt_activation", "source", "dead_letter", "operation", "question")
-        connection.executescript("".join(f"DROP TABLE {table};" for table in gone))
-        connection.execute("ALTER TABLE follower DROP COLUMN seen")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DELETE FROM document")
     connection.close()
     async with open_catalog() as store:
-        assert await store.collection(NAME) == made
-        assert (await store.prompts.create(made.key, draft("one"), ANNA, NOW)).version == 1
+        made = await store.collection(NAME)
+        await put(store, made.key, "b", "winter")
+        follower = Follower(store, made.key)
+        await follower.catch_up()
+        assert follower.passages() == [7]

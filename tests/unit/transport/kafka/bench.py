@@ -11,17 +11,20 @@ from typing import Any, ParamSpec, TypeVar, cast
 from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.pipelines.apply_events import ApplyEvents
+from ragstone_server.pipelines.cutting import Cutter
 from ragstone_server.pipelines.document_events import DocumentChange
 from ragstone_server.pipelines.ingest import IngestDocument, IngestStages
 from ragstone_server.pipelines.settings import IngestSettings
 from ragstone_server.spi.catalog_store import CollectionSettings, DefaultReaders, VersionScheme
 from ragstone_server.spi.errors import CatalogUnavailable, StageFailed
+from ragstone_server.spi.generations import FIRST
 from ragstone_server.spi.positions import CollectionKey, DocumentKey
 from ragstone_server.spi.sources import DeadLetterId, SourceMove, SourceName
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from ragstone_server.testing.memory.chunker import MemoryChunker
 from ragstone_server.testing.memory.clock import ManualClock
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
+from ragstone_server.testing.memory.generations import MemoryGenerations
 from ragstone_server.testing.memory.parser import memory_parser
 from ragstone_server.testing.memory.source_store import MemorySourceTransaction
 from ragstone_server.transport.convert.events import decode
@@ -134,9 +137,9 @@ class Bench:
     def events(self, store: Any) -> ApplyEvents:
         """What applies events, of a process that reaches the catalog so."""
         catalog, embedder = Catalog(store, self.clock), MemoryEmbedder(dimension=2)
-        stages = IngestStages(parser=memory_parser, chunker=MemoryChunker(), embedder=embedder)
+        stages = IngestStages(parser=memory_parser, generations=MemoryGenerations(embedder, MemoryChunker()))
         indexes = cast(Indexes, _Nudged())
-        ingest = IngestDocument(catalog, indexes, stages, IngestSettings(), self.lane)
+        ingest = IngestDocument(catalog, indexes, stages, Cutter(catalog, 64), IngestSettings(), self.lane)
 
         @asynccontextmanager
         async def fetch(uri: str) -> AsyncIterator[bytes]:
@@ -159,7 +162,7 @@ class Bench:
     async def texts(self) -> dict[str, tuple[int, str]]:
         """Documents with their versions and texts."""
         collection = await self.store.collection(COLLECTION)
-        batch, _ = await self.store.snapshot(collection.key, DocumentKey(0), 10_000, texts=True, vectors=None)
+        batch, _ = await self.store.snapshot(collection.key, FIRST, DocumentKey(0), 10_000, texts=True, vectors=None)
         texts = {change.document: [passage.text for passage in change.passages] for change in batch.changes}
         records = await self.store.documents(collection.key, "", 10_000)
         return {
