@@ -1,5 +1,6 @@
 """The open views of one collection, each with its follower."""
 
+import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator, Mapping
@@ -67,6 +68,17 @@ class CollectionIndex:
         """Return when each view has passed the position, or cannot follow at present."""
         await together(*(follower.wait_for(position) for follower in self.followers.values()))
 
+    async def settle(self, seconds: float) -> None:
+        """Give the views so much time to have what was written before they were opened; after it, they are `incomplete`."""
+        lacking = [follower for follower in self.followers.values() if follower.incomplete]
+        if not lacking:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await together(*(follower.settle() for follower in lacking))
+        except TimeoutError:
+            pass
+
     @property
     def durable(self) -> Position:
         """Changes up to here are needed by none of the views any more."""
@@ -114,6 +126,7 @@ async def collection_index(
                 vectors=vectors,
                 clock=clock,
                 instance=instance,
+                head=collection.head,
                 had=seen.get(noted_as(name, generation.number, instance), NO_POSITION),
             )
 

@@ -37,11 +37,12 @@ class Follower:
         clock: Clock,
         instance: str = "",
         had: Position = NO_POSITION,
+        head: Position = NO_POSITION,
     ) -> None:
         """`texts` and `vectors` (the embedder's fingerprint) say what the view needs of a passage.
 
         `instance` tells the views of several processes apart. `had` is how far the view was on disk when it was last seen:
-        one that is behind that has lost something.
+        one that is behind that has lost something. `head` is how far the catalog was when the view was opened.
         """
         self.name = name
         self._noted_as = noted_as(name, generation, instance)
@@ -56,6 +57,7 @@ class Follower:
         self._texts = texts
         self._vectors = vectors
         self._had = had
+        self._head = head
         # One that is known to be as far needs no note to begin with; a question to a cold collection would wait for the disk.
         self._noted = had if had and had == view.durable else Position(-1)
         self._noted_at = clock.monotonic() if self._noted == had else 0.0
@@ -79,6 +81,15 @@ class Follower:
     def rebuilding(self) -> bool:
         """Whether what was searchable once is not searchable at present."""
         return self._resetting or self._view.lost is not None or self._view.position < self._had
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something is not searchable yet that was written before the view was opened."""
+        return self._view.position < self._head
+
+    async def settle(self) -> None:
+        """Return when the view is complete, or cannot follow at present."""
+        await self.wait_for(self._head)
 
     @property
     def trouble(self) -> str:

@@ -33,6 +33,8 @@ from ragstone_server.wrappers.fallible import Degradation, Outcome
 
 ResultT = TypeVar("ResultT")
 
+SETTLE_S = 1.0
+"""How long a question waits for a view that was just opened and lacks something; a longer way is declared instead."""
 FUSED = "fused"
 RERANK = "rerank"
 
@@ -123,14 +125,11 @@ class Retrieve:
             async with self._indexes.pin(collection, answering.number) as index:
                 if demanded is not None:
                     degradations += await self._wait(index, demanded, request.context)
+                await index.settle(SETTLE_S)
                 search = _take(await self._stages.rewriter(_rewrite(request)), degradations)
                 search = search or SearchText(dense=request.question, lexical=request.question)
                 visibility = self._visibility(collection, request)
-                degradations += [
-                    Degradation(stage=follower.name, reason="is being rebuilt and misses passages")
-                    for follower in index.followers.values()
-                    if follower.rebuilding
-                ]
+                degradations += _lacking(index)
                 found, as_of = await self._search(index, embedder, search, visibility, request, degradations)
                 fused = _take(await self._stages.fuser(found), degradations) or ()
                 passages = await self._read(collection, fused, visibility, as_of, self._top_k(request))
@@ -256,6 +255,16 @@ class Retrieve:
             degradations=(),
             times=(),
         )
+
+
+def _lacking(index: CollectionIndex) -> list[Degradation]:
+    return [
+        Degradation(
+            stage=follower.name, reason=f"is being {'rebuilt' if follower.rebuilding else 'built'} and misses passages"
+        )
+        for follower in index.followers.values()
+        if follower.rebuilding or follower.incomplete
+    ]
 
 
 def _take(outcome: Outcome[ResultT], degradations: list[Degradation]) -> ResultT | None:
