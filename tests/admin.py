@@ -59,6 +59,9 @@ def admin_servicer(
         reindex=unused,
         generations=unused,
         compare_generations=unused,
+        snapshots=unused,
+        create_snapshot=unused,
+        restore_snapshot=unused,
         replay=replay or unused,
         source_status=lambda: sources,
     )

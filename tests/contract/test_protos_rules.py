@@ -8,7 +8,14 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 
-from ragstone.v1 import admin_service_pb2, document_event_pb2, document_pb2, ingest_service_pb2, query_service_pb2
+from ragstone.v1 import (
+    admin_service_pb2,
+    document_event_pb2,
+    document_pb2,
+    ingest_service_pb2,
+    query_service_pb2,
+    snapshot_pb2,
+)
 from ragstone_server.spi.errors import InvalidRequest
 from ragstone_server.transport.convert.validation import validate
 from tests.contract import admin_requests
@@ -153,6 +160,12 @@ GOOD: list[Message] = [
     admin_service_pb2.DiscardDeadLetterRequest(id=1),
     admin_service_pb2.VerifyRequest(),
     admin_service_pb2.VerifyRequest(collections=[NAME] * 1000, repair=True),
+    snapshot_pb2.CreateSnapshotRequest(),
+    snapshot_pb2.CreateSnapshotRequest(snapshot_id="a-1_b", description="x" * 4096),
+    snapshot_pb2.CreateSnapshotRequest(snapshot_id="x" * 63),
+    snapshot_pb2.ListSnapshotsRequest(page_size=1000, verify=True),
+    snapshot_pb2.RestoreSnapshotRequest(name="snapshots/20260102-030405", force=True),
+    snapshot_pb2.DeleteSnapshotRequest(name="snapshots/a"),
     admin_service_pb2.ListPluginsRequest(),
     admin_service_pb2.GetStatusRequest(),
     *admin_requests.GOOD,
@@ -174,6 +187,14 @@ BAD: list[tuple[Message, str]] = [
     (ingest_service_pb2.PurgeDocumentsRequest(parent=NAME), "filter"),
     (admin_service_pb2.VerifyRequest(collections=[NAME, "handbook"]), "collections[1]"),
     (admin_service_pb2.VerifyRequest(collections=[NAME] * 1001), "collections"),
+    (snapshot_pb2.CreateSnapshotRequest(snapshot_id="../a"), "snapshot_id"),
+    (snapshot_pb2.CreateSnapshotRequest(snapshot_id="Monday"), "snapshot_id"),
+    (snapshot_pb2.CreateSnapshotRequest(snapshot_id="x" * 64), "snapshot_id"),
+    (snapshot_pb2.CreateSnapshotRequest(description="x" * 4097), "description"),
+    (snapshot_pb2.ListSnapshotsRequest(page_size=1001), "page_size"),
+    (snapshot_pb2.RestoreSnapshotRequest(name="monday"), "name"),
+    (snapshot_pb2.RestoreSnapshotRequest(name="snapshots/.."), "name"),
+    (snapshot_pb2.DeleteSnapshotRequest(name="snapshots/a/b"), "name"),
     (ingest_service_pb2.PurgeDocumentsRequest(parent=NAME, filter="x" * 8193), "filter"),
     (ingest_service_pb2.PurgeDocumentsRequest(parent="handbook", filter="*"), "parent"),
     (query_service_pb2.CheckGroundingRequest(passages=["So it is."]), "text"),

@@ -25,12 +25,13 @@ QUICK = {
 }
 
 
-# Those of Kafka are in test_servers.py, with a broker.
+# Those of Kafka are in test_servers.py, with a broker; those of snapshots in test_snapshots.py.
 QUARANTINE = [FailPoint.VIEW_BEFORE_QUARANTINE, FailPoint.VIEW_AFTER_QUARANTINE]
 WRITING = [
     point
     for point in FailPoint
-    if point not in (FailPoint.COLLECTION_BEFORE_FILES, *QUARANTINE) and not point.startswith("kafka-")
+    if point not in (FailPoint.COLLECTION_BEFORE_FILES, *QUARANTINE)
+    and not point.startswith(("kafka-", "snapshot-", "restore-"))
 ]
 
 
@@ -166,6 +167,8 @@ def _kill_at_random_instants(folder: Path, kills: int, seed: int) -> None:
             with served.client() as client:
                 writer = threading.Thread(target=producer.run, args=(client, 60))
                 writer.start()
+                with served.client() as other:
+                    other.admin.snapshots.create(f"s{kill}")
                 time.sleep(chance.uniform(0.05, 0.7))
                 served.kill()
                 writer.join(60)
@@ -183,6 +186,12 @@ def _kill_at_random_instants(folder: Path, kills: int, seed: int) -> None:
             for name in sample:
                 hits = client.retrieve(f"{_word(name)} rings", top_k=50, min_watermark="session")
                 assert [p.document for p in hits].count(name) == 1, f"seed {seed}: {name}"
+            ended = [client.operations.wait(each) for each in client.operations.list()]
+            assert {each.error for each in ended} == {None}, f"seed {seed}"
+            made = list(client.admin.snapshots.list(verify=True))
+            assert len(made) == len(ended)
+            assert {each.problem for each in made} == {""}, f"seed {seed}"
+            assert not list((folder / "data" / "snapshots").glob(".*")), f"seed {seed}"
 
 
 def test_p1_p2_ten_kills_at_random_instants_lose_nothing(tmp_path: Path) -> None:

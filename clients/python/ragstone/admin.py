@@ -13,6 +13,7 @@ from ragstone.operations import Operation, operation_from
 from ragstone.prompts import Prompts
 from ragstone.requests import collection_name
 from ragstone.session import Session
+from ragstone.snapshots import Snapshots
 from ragstone.v1 import admin_service_pb2, admin_service_pb2_grpc
 
 TENANT = "tenants/default"
@@ -36,6 +37,8 @@ class Admin:
         """Events that could not be applied."""
         self.generations = Generations(stub, self._call)
         """Generations of the collections' indexes."""
+        self.snapshots = Snapshots(stub, self._call)
+        """Copies of the catalog."""
 
     def create_collection(self, collection: str, **settings: Any) -> admin_service_pb2.Collection:
         """Create a collection; settings are fields of `Collection`."""

@@ -18,6 +18,7 @@ _SECONDS = {
     "CompareGenerations": 600.0,
     "ActivateGeneration": 300.0,
     "RollBackGeneration": 300.0,
+    "ListSnapshots": 900.0,
 }
 _ADMIN_SECONDS = 60.0
 _REPEATABLE = {
@@ -38,6 +39,7 @@ _REPEATABLE = {
         "CompareGenerations",
         "ActivateGeneration",
         "ListRecordedQuestions",
+        "ListSnapshots",
         "ListPlugins",
         "GetStatus",
     ),

@@ -68,7 +68,10 @@ class ShardedView:
         return Inventory(
             position=min(each.position for each in held),
             passages=np.concatenate([each.passages for each in held]),
+            documents=np.concatenate([each.documents for each in held]),
             vectors=np.concatenate([each.vectors for each in held if each.vectors is not None]),
+            attributes=np.concatenate([each.attributes for each in held]),
+            texts=None,
         )
 
     async def check(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from ragstone_plugins.postgresql.settings import PostgresqlConfig
@@ -27,12 +28,20 @@ async def migrate_catalog(config: PostgresqlConfig) -> str:
     return await migrate(config)
 
 
+async def give_new_epoch(config: PostgresqlConfig, data_dir: Path) -> str:
+    """Give a restored database another epoch; tell what was done. Raises `StartError`."""
+    from ragstone_plugins.postgresql.epoch import new_epoch
+
+    return await new_epoch(config)
+
+
 PROVIDER: Provider[CatalogStore, PostgresqlConfig] = Provider(
     name="postgresql",
     summary="one database for many servers (PostgreSQL 13 or newer)",
     config=PostgresqlConfig,
     open=open_catalog,
     migrate=migrate_catalog,
+    new_epoch=give_new_epoch,
 )
 
 

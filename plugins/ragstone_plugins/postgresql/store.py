@@ -50,6 +50,7 @@ class PostgresqlCatalogStore:
     def __init__(self, database: Database, host: Host, epoch: str, fence_key: bytes) -> None:
         self.epoch = epoch
         self.shared = True
+        self.snapshots = None  # the database has backups of its own
         self.prompts = PostgresqlPromptStore(database)
         self.sources = PostgresqlSourceStore(database, fence_key)
         self.operations = PostgresqlOperationStore(database)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from ragstone_plugins.sqlite.settings import SqliteConfig
@@ -20,11 +21,19 @@ async def open_catalog(config: SqliteConfig, host: Host) -> AsyncIterator[Catalo
         yield store
 
 
+async def give_new_epoch(config: SqliteConfig, data_dir: Path) -> str:
+    """Give a restored file another epoch; tell what was done. Raises `StartError`."""
+    from ragstone_plugins.sqlite.epoch import new_epoch
+
+    return await new_epoch(config, data_dir)
+
+
 PROVIDER: Provider[CatalogStore, SqliteConfig] = Provider(
     name="sqlite",
     summary="one file, synced at every commit; nothing to install",
     config=SqliteConfig,
     open=open_catalog,
+    new_epoch=give_new_epoch,
 )
 
 

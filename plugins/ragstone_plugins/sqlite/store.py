@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from ragstone_plugins.sqlite import administering, following, generations, passages, reading
 from ragstone_plugins.sqlite.connections import Readers
+from ragstone_plugins.sqlite.epoch import catalog_path
 from ragstone_plugins.sqlite.fences import Fences
 from ragstone_plugins.sqlite.migrate import migrate
 from ragstone_plugins.sqlite.operations import SqliteOperationStore
 from ragstone_plugins.sqlite.prompts import SqlitePromptStore
 from ragstone_plugins.sqlite.questions import SqliteQuestionStore
+from ragstone_plugins.sqlite.restoring import finish_restore
 from ragstone_plugins.sqlite.settings import SqliteConfig
+from ragstone_plugins.sqlite.snapshots import SqliteSnapshots
 from ragstone_plugins.sqlite.sources import SqliteSourceStore
 from ragstone_plugins.sqlite.transaction import SqliteTransaction
 from ragstone_plugins.sqlite.writer import Writer, open_writer
@@ -42,8 +45,11 @@ from ragstone_server.spi.views import ChangeBatch
 class SqliteCatalogStore:
     """Fits `CatalogStore`. Callers read in the interactive lane; followers and ingestion in the bulk lane."""
 
-    def __init__(self, writer: Writer, readers: Readers, host: Host, epoch: str, fences: Fences) -> None:
+    def __init__(
+        self, writer: Writer, readers: Readers, host: Host, snapshots: SqliteSnapshots, epoch: str, fences: Fences
+    ) -> None:
         self.epoch = epoch
+        self.snapshots = snapshots
         self.shared = False  # another process that opens the file would have the data directory's lock
         self.prompts = SqlitePromptStore(writer, readers, host.interactive)
         self.sources = SqliteSourceStore(writer, readers, host.interactive, fences)
@@ -194,7 +200,8 @@ class SqliteCatalogStore:
 @asynccontextmanager
 async def open_store(config: SqliteConfig, host: Host) -> AsyncIterator[SqliteCatalogStore]:
     """Open the file. Raises `StartError`."""
-    path = config.path or host.data_dir / "catalog" / "catalog.sqlite3"
+    path = catalog_path(config, host.data_dir)
+    await asyncio.to_thread(finish_restore, path, config)
     await asyncio.to_thread(migrate, path, config)
     async with open_writer(path, config) as writer:
         try:
@@ -204,6 +211,8 @@ async def open_store(config: SqliteConfig, host: Host) -> AsyncIterator[SqliteCa
             raise StartError(f"the catalog {path} cannot be written ({error})") from error
         readers = Readers(path, config)
         try:
-            yield SqliteCatalogStore(writer, readers, host, str(meta["epoch"]), Fences(bytes(meta["fence_key"])))
+            snapshots = SqliteSnapshots(path, config, writer)
+            fences = Fences(bytes(meta["fence_key"]))
+            yield SqliteCatalogStore(writer, readers, host, snapshots, str(meta["epoch"]), fences)
         finally:
             readers.close()

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -31,6 +31,8 @@ class Writer:
         self._wal = path.with_name(f"{path.name}-wal")
         self._wal_bytes = wal_bytes
         self._lock = asyncio.Lock()
+        self._held = 0
+        """How many copies of the catalog are being made: each needs the log as it is."""
 
     @asynccontextmanager
     async def transaction(self, *, documents: bool = False) -> AsyncIterator[None]:
@@ -72,7 +74,19 @@ class Writer:
     async def erase_log(self) -> None:
         """Empty the write-ahead log, where deleted text still stands (P9); where readers hold it, a later call does."""
         async with self._lock:
-            await to_the_end(self.run(_empty_wal))
+            await to_the_end(self.run(self._empty_wal))
+
+    @contextmanager
+    def log_kept(self) -> Iterator[None]:
+        """Let nobody wait for the log to be emptied as long as the context, which holds a read transaction. For any thread."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+
+    def _empty_wal(self, connection: sqlite3.Connection) -> None:
+        _empty_wal(connection, "PASSIVE" if self._held else "TRUNCATE")
 
     def _commit(self, connection: sqlite3.Connection, documents: bool) -> None:
         if documents:
@@ -82,7 +96,7 @@ class Writer:
             reach(FailPoint.CATALOG_AFTER_COMMIT)
         # SQLite's own checkpoint, every thousand pages, cannot start the log anew while readers come and go.
         if self._wal.exists() and self._wal.stat().st_size > self._wal_bytes:
-            _empty_wal(connection)
+            self._empty_wal(connection)
 
 
 @asynccontextmanager
@@ -120,10 +134,10 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK").close()
 
 
-def _empty_wal(connection: sqlite3.Connection) -> None:
+def _empty_wal(connection: sqlite3.Connection, how: str = "TRUNCATE") -> None:
     """What was committed stays committed where this fails, on a full disk for instance."""
     try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        connection.execute(f"PRAGMA wal_checkpoint({how})").close()
     except sqlite3.Error as error:
         logger.warning("the catalog's write-ahead log could not be emptied: %s", error)
 

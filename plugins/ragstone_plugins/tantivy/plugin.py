@@ -21,7 +21,7 @@ async def open_index(settings: TantivySettings, host: Host) -> AsyncIterator[Lex
 
 PROVIDER: Provider[LexicalIndex, TantivySettings] = Provider(
     name="tantivy",
-    summary="BM25 over English stems, in files of its own",
+    summary="BM25 over stems in 18 languages, in files of its own",
     config=TantivySettings,
     open=open_index,
 )

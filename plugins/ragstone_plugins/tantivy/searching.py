@@ -1,5 +1,6 @@
 """Searching: BM25 over what the visibility allows, exactly."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from ragstone_plugins.tantivy.analysis import Analysis, Term
-from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, KEY
+from ragstone_plugins.tantivy.analysis import Analysis, Word
+from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, KEY, WORDS
 from ragstone_server.spi.positions import DocumentKey, PassageKey, Position
 from ragstone_server.spi.rows import RowGroups
 from ragstone_server.spi.views import DocumentChange, Hit, Hits, LexicalQuery
 
-_MOST_TERMS = 64
+_MOST_WORDS = 64
+_MOST_TERMS = 256
+"""That are asked for, one for each language that a word has: fewer words in an index of very many languages."""
 _MOST_GROUPS = 4096
 """Groups that a query lists: more than these are cheaper to over-fetch and to check."""
 
@@ -27,15 +30,24 @@ class Snapshot:
     searcher: tantivy.Searcher
     schema: tantivy.Schema
     groups: RowGroups
+    marks: tuple[str, ...]
+    """Of the languages that the passages are in."""
     position: Position
     lost: DocumentKey | None
     """Passages of documents with greater keys may be missing: a damaged file had them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    term: str
+    boost: float
+    """Of its score; 1: as the term is by itself."""
+
+
 def search(snapshot: Snapshot, analysis: Analysis, request: LexicalQuery) -> Hits:
     """The best hits. Runs in a thread of a lane."""
     nothing = Hits(hits=(), position=snapshot.position)
-    terms = _rarest(snapshot.searcher, analysis.question(request.text))
+    terms = _rarest(snapshot.searcher, analysis.question(request.text, snapshot.marks))
     passing = snapshot.groups.passing(request.visibility)
     allowed = int(np.count_nonzero(passing))
     rows = snapshot.searcher.num_docs
@@ -84,8 +96,13 @@ def _allowed(
     ]
 
 
-def _any_of(schema: tantivy.Schema, terms: list[Term]) -> tantivy.Query:
-    queries = [tantivy.Query.term_query(schema, term.field, term.word, "freq") for term in terms]
+def _any_of(schema: tantivy.Schema, terms: list[_Weighed]) -> tantivy.Query:
+    queries = [
+        tantivy.Query.boost_query(tantivy.Query.term_query(schema, WORDS, each.term, "freq"), each.boost)
+        if each.boost != 1.0
+        else tantivy.Query.term_query(schema, WORDS, each.term, "freq")
+        for each in terms
+    ]
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
@@ -94,8 +111,24 @@ def _within(schema: tantivy.Schema, query: tantivy.Query, groups: list[int]) -> 
     return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, members)])
 
 
-def _rarest(searcher: tantivy.Searcher, terms: list[Term]) -> list[Term]:
-    """Terms that occur, the rarest where there are too many: they decide over the score."""
-    frequencies = [(searcher.doc_freq(term.field, term.word), term) for term in terms]
-    occurring = [(frequency, term) for frequency, term in frequencies if frequency]
-    return [term for _, term in sorted(occurring, key=lambda each: each[0])[:_MOST_TERMS]]
+def _rarest(searcher: tantivy.Searcher, words: list[Word]) -> list[_Weighed]:
+    """The terms of the words that occur, the rarest words where there are too many: they decide over the score.
+
+    A word is as rare as it is in all languages together. By itself, a name that many passages in one language have would be
+    a rarity in each of the others, and the few passages there would come first for it.
+    """
+    counted = [{term: searcher.doc_freq(WORDS, term) for term in word.terms} for word in words]
+    occurring = sorted((each for each in counted if any(each.values())), key=lambda each: sum(each.values()))
+    rows = max(searcher.num_docs, *(sum(each.values()) for each in occurring), 1)
+    weighed = [
+        _Weighed(term=term, boost=_rarity(rows, sum(each.values())) / _rarity(rows, frequency))
+        for each in occurring[:_MOST_WORDS]
+        for term, frequency in each.items()
+        if frequency
+    ]
+    return weighed[:_MOST_TERMS]
+
+
+def _rarity(rows: int, frequency: int) -> float:
+    """Inverse document frequency as Tantivy's BM25 has it."""
+    return math.log(1 + (rows - frequency + 0.5) / (frequency + 0.5))

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import tantivy
 
-from ragstone_plugins.tantivy.analysis import VERSION, Analysis, field_of, normalised
+from ragstone_plugins.tantivy.analysis import VERSION, Analysis
 from ragstone_plugins.tantivy.checking import Broken, check_files, drop_segments, files_of, live_segments
 from ragstone_plugins.tantivy.groups_file import GroupsFile
+from ragstone_plugins.tantivy.languages import NUMBERS
 from ragstone_plugins.tantivy.position_file import FORMAT, Saved, read_position, write_position
-from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, documents_of, open_index, schema
+from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, LANGUAGE, documents_of, open_index, schema
+from ragstone_plugins.tantivy.schema import VERSION as SCHEMA_VERSION
 from ragstone_plugins.tantivy.searching import Snapshot
 from ragstone_server.spi.durable_files import full_disk_reported, sync_directory
 from ragstone_server.spi.errors import StorageFull
@@ -25,7 +27,7 @@ from ragstone_server.spi.views import ChangeBatch, ViewSpec
 
 logger = logging.getLogger(__name__)
 
-FINGERPRINT = f"tantivy-bm25-english-{FORMAT}.{VERSION}"
+FINGERPRINT = f"tantivy-bm25-stems-{FORMAT}.{VERSION}.{SCHEMA_VERSION}"
 _FEW_GROUPS = 1024
 _CHECKED_BYTES = 256_000_000
 """Content that is read at opening, the smallest files first: a fraction of a second. The rest is read in the background."""
@@ -112,7 +114,7 @@ class Store:
             drop_segments(self._files, {each.segment_id for each in broken})
             for each in broken:
                 put_aside(self._spec.directory, each.files, each.damage)
-        self._index = open_index(self._files, self._analysis)
+        self._index = open_index(self._files)
         return self._snapshot(position, _EVERYTHING if broken else lost)
 
     def _lost_whole(self, position: Position, damage: Damage) -> Snapshot:
@@ -142,7 +144,7 @@ class Store:
         self.checked = True
         self.saved_lost, self._written = None, False
         with self._full_disk_reported():
-            self._index = open_index(self._files, self._analysis)
+            self._index = open_index(self._files)
         return self._snapshot(NO_POSITION, None)
 
     def checking(self) -> Steps[tuple[Broken, ...] | Damage]:
@@ -177,7 +179,10 @@ class Store:
 
     def _snapshot(self, position: Position, lost: DocumentKey | None) -> Snapshot:
         searcher = self._index.searcher()
-        return Snapshot(searcher=searcher, schema=self._schema, groups=self._groups, position=position, lost=lost)
+        marks = tuple(mark for mark, number in NUMBERS.items() if searcher.doc_freq(LANGUAGE, number))
+        return Snapshot(
+            searcher=searcher, schema=self._schema, groups=self._groups, marks=marks, position=position, lost=lost
+        )
 
     def apply(self, batch: ChangeBatch, lost: DocumentKey | None) -> Snapshot:
         """Commit a batch, all of it or nothing. `lost` is what is lost after it."""
@@ -189,8 +194,7 @@ class Store:
             for change in batch.changes:
                 if change.passages:
                     group = self._groups.number(change.attributes)
-                    texts = [normalised(passage.text) for passage in change.passages]
-                    for document in documents_of(change, field_of(change.language), group, texts):
+                    for document in documents_of(change, group, self._analysis):
                         writer.add_document(document)
             self._groups_file.append(self._groups)
             reach(FailPoint.LEXICAL_BEFORE_COMMIT)

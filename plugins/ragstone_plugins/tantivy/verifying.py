@@ -7,8 +7,9 @@ import numpy as np
 import tantivy
 
 from ragstone_plugins.tantivy.checking import check_files
-from ragstone_plugins.tantivy.schema import KEY
+from ragstone_plugins.tantivy.schema import DOCUMENT, GROUP, KEY, TEXT
 from ragstone_plugins.tantivy.searching import Snapshot
+from ragstone_server.spi.digests import group_digests
 from ragstone_server.spi.pacing import at_once
 from ragstone_server.spi.quarantine import Damage, Damaged
 from ragstone_server.spi.views import Inventory
@@ -18,8 +19,18 @@ def inventory(snapshot: Snapshot) -> Inventory:
     """Of the passages that are not deleted."""
     searcher = snapshot.searcher
     found = searcher.search(tantivy.Query.all_query(), max(1, searcher.num_docs), count=False).hits
-    keys = searcher.fast_field_values(KEY, [address for _, address in found])
-    return Inventory(position=snapshot.position, passages=np.array(keys, dtype=np.int64), vectors=None)
+    addresses = [address for _, address in found]
+    keys, documents, numbers, texts = (
+        np.array(searcher.fast_field_values(field, addresses), dtype=np.int64) for field in (KEY, DOCUMENT, GROUP, TEXT)
+    )
+    return Inventory(
+        position=snapshot.position,
+        passages=keys,
+        documents=documents,
+        vectors=None,
+        attributes=group_digests(snapshot.groups, numbers),
+        texts=texts.astype(np.uint32),
+    )
 
 
 def damaged(directory: Path) -> tuple[Damage, ...]:

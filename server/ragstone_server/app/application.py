@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version as distribution_version
 
@@ -11,10 +11,11 @@ from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.consuming import make_events, open_kafka
 from ragstone_server.app.data_directory import instance_of, locked
 from ragstone_server.app.instruments import instruments_of
-from ragstone_server.app.operating import open_operations
+from ragstone_server.app.operating import OperationKinds, open_operations
 from ragstone_server.app.replaying import replaying
 from ragstone_server.app.routes import open_routes
 from ragstone_server.app.settings import Role
+from ragstone_server.app.snapshotting import open_snapshots
 from ragstone_server.app.source_instruments import dead_letter_instrument, event_instrument, source_instruments
 from ragstone_server.app.stages import (
     Governor,
@@ -68,8 +69,11 @@ DEFAULT_SETTINGS = CollectionSettings(
 
 
 @asynccontextmanager
-async def application(configuration: Configuration) -> AsyncIterator[Backend]:
-    """Open what the configuration selects; close it in reverse order. Raises `StartError`s."""
+async def application(configuration: Configuration, reopen: Callable[[], None]) -> AsyncIterator[Backend]:
+    """Open what the configuration selects; close it in reverse order. Raises `StartError`s.
+
+    `reopen` is called once the context is to be left and entered again, for the catalog to be replaced in between.
+    """
     settings = configuration.server
     clock = SystemClock()
     offers = discover()
@@ -132,10 +136,14 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
         )
         purge = PurgeDocuments(catalog, indexes, parse_filter)
         verify = VerifyViews(store, indexes, instance)
+        snapshots = await open_snapshots(configuration.snapshots, catalog, data_dir, instance, reopen)
         reindex, switching = Reindex(catalog, indexes, generations, cut), Generations(catalog, indexes)
-        operations = await open_operations(
-            configuration, catalog, (purge.kind, reindex.kind, switching.kind), (verify.kind,), instance, stack
+        operation_kinds = OperationKinds(
+            every=(snapshots.create.kind, snapshots.restore.kind),
+            ingest=(purge.kind, reindex.kind, switching.kind),
+            query=(verify.kind,),
         )
+        operations = await open_operations(configuration, catalog, operation_kinds, instance, stack)
         if Role.INGEST in settings.roles:
             hours = configuration.indexing.former_generation_hours
             former = FormerGenerations(catalog, switching, operations.begin, hours)
@@ -167,6 +175,9 @@ async def application(configuration: Configuration) -> AsyncIterator[Backend]:
             reindex=reindex,
             generations=switching,
             compare_generations=CompareGenerations(catalog, retrieve, configuration.retrieval.default_top_k),
+            snapshots=snapshots.all,
+            create_snapshot=snapshots.create,
+            restore_snapshot=snapshots.restore,
             replay=replaying(catalog, events),
             source_status=source_status,
         )

@@ -18,6 +18,7 @@ from ragstone_server.pipelines.settings import (
     IngestSettings,
     PromptSettings,
     RetrievalSettings,
+    SnapshotSettings,
 )
 from ragstone_server.registry.registry import Selection
 from ragstone_server.routing.route import DEFAULT_ROUTE
@@ -60,6 +61,7 @@ SECTIONS: Mapping[str, type[Settings]] = {
     "grounding": GroundingSettings,
     "indexing": IndexingSettings,
     "operations": OperationsSettings,
+    "snapshots": SnapshotSettings,
     "telemetry": TelemetrySettings,
 }
 
@@ -77,6 +79,7 @@ class Configuration:
     prompt: PromptSettings
     indexing: IndexingSettings
     operations: OperationsSettings
+    snapshots: SnapshotSettings
     telemetry: TelemetrySettings
     kafka: KafkaSettings | None
     """None: nothing is read from Kafka."""

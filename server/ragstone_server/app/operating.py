@@ -1,7 +1,7 @@
 """The long-running operations that this process can run, by its roles."""
 
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from ragstone_server.app.configuration import Configuration
 from ragstone_server.app.settings import Role
@@ -11,17 +11,27 @@ from ragstone_server.operations.kinds import OperationKind
 from ragstone_server.operations.runner import Runner
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationKinds:
+    """What can be run, by the role that it takes."""
+
+    every: tuple[OperationKind, ...]
+    """Of processes of whatever role."""
+    ingest: tuple[OperationKind, ...]
+    query: tuple[OperationKind, ...]
+
+    def of(self, configuration: Configuration) -> tuple[OperationKind, ...]:
+        """Of a process that is configured so."""
+        roles = configuration.server.roles
+        ingest = self.ingest if Role.INGEST in roles else ()
+        return (*self.every, *ingest, *(self.query if Role.QUERY in roles else ()))
+
+
 async def open_operations(
-    configuration: Configuration,
-    catalog: Catalog,
-    of_ingest: Iterable[OperationKind],
-    of_query: Iterable[OperationKind],
-    instance: str,
-    stack: AsyncExitStack,
+    configuration: Configuration, catalog: Catalog, kinds: OperationKinds, instance: str, stack: AsyncExitStack
 ) -> Operations:
-    """Begin to run what waits, of the kinds of the roles that this process has; ended with the stack."""
-    store, roles = catalog.store, configuration.server.roles
-    kinds = (*(of_ingest if Role.INGEST in roles else ()), *(of_query if Role.QUERY in roles else ()))
-    runner = Runner(store.operations, kinds, configuration.operations, catalog.clock, instance, shared=store.shared)
+    """Begin to run what waits; ended with the stack."""
+    store, ours = catalog.store, kinds.of(configuration)
+    runner = Runner(store.operations, ours, configuration.operations, catalog.clock, instance, shared=store.shared)
     await stack.enter_async_context(runner.running())
     return Operations(store.operations, runner, catalog.clock)

@@ -10,6 +10,7 @@ COMMANDS = {
     "generations": "ragstone_server.cli.generations",
     "questions": "ragstone_server.cli.questions",
     "verify": "ragstone_server.cli.verify",
+    "snapshots": "ragstone_server.cli.snapshots",
     "operations": "ragstone_server.cli.operations",
 }
 

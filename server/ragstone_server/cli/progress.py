@@ -1,7 +1,7 @@
 """How far an operation is, in one line for people, by its kind."""
 
 from ragstone import Operation
-from ragstone.v1 import admin_service_pb2, generation_pb2, ingest_service_pb2
+from ragstone.v1 import admin_service_pb2, generation_pb2, ingest_service_pb2, snapshot_pb2
 
 
 def told(operation: Operation) -> str:
@@ -20,4 +20,7 @@ def told(operation: Operation) -> str:
         )
     if isinstance(said, generation_pb2.DeleteGenerationMetadata):
         return f"{said.deleted} passages and vectors deleted"
+    if isinstance(said, snapshot_pb2.CreateSnapshotMetadata | snapshot_pb2.RestoreSnapshotMetadata) and said.stage:
+        stage = snapshot_pb2.SnapshotStage.Name(said.stage).removeprefix("SNAPSHOT_STAGE_").lower()
+        return f"{stage}, {100 * said.stage_done // said.stage_total} %" if said.stage_total else stage
     return ""

@@ -41,7 +41,9 @@ def verify_command(collections: tuple[str, ...], repair: bool, no_wait: bool, se
 
 def _print(response: admin_service_pb2.VerifyResponse) -> None:
     for each in response.findings:
-        problem = admin_service_pb2.ViewProblem.Name(each.problem).removeprefix("VIEW_PROBLEM_").lower()
+        problem = (
+            admin_service_pb2.ViewProblem.Name(each.problem).removeprefix("VIEW_PROBLEM_").lower().replace("_", " ")
+        )
         repaired = ", repaired" if each.repaired else ""
         about = "; ".join(filter(None, (each.detail, ", ".join(each.samples))))
         line = f"{each.collection.rpartition('/')[2]} {each.view}: {each.count} {problem}{repaired}"

@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from ragstone_server.indexing.settings import IndexingSettings
 from ragstone_server.spi.catalog_store import CatalogStore, LogTrimmed
+from ragstone_server.spi.change_batches import gone
 from ragstone_server.spi.clock import Clock
 from ragstone_server.spi.errors import CatalogUnavailable
 from ragstone_server.spi.generations import FIRST, GenerationNumber
 from ragstone_server.spi.positions import NO_POSITION, CollectionKey, DocumentKey, Position
-from ragstone_server.spi.views import View
+from ragstone_server.spi.views import ChangeBatch, DocumentChange, View
 
 logger = logging.getLogger(__name__)
 
+_MENDED_AT_ONCE = 20
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
 CLOSED = "closed"
@@ -63,6 +65,7 @@ class Follower:
         self._noted_at = clock.monotonic() if self._noted == had else 0.0
         self._resetting = False
         self._wanted = False
+        self._mending: set[DocumentKey] = set()
         self._nudged = asyncio.Event()
         self._urgent = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -119,6 +122,17 @@ class Follower:
                 self._nudged.set()
                 await self._moved.wait()
             return not self._wanted
+
+    async def mend(self, documents: Iterable[DocumentKey]) -> bool:
+        """Give the view the present state of these documents, embedding nothing; whether that is done, else see `failure`."""
+        self._mending |= set(documents)
+        self.failure = None
+        async with self._moved:
+            while self._mending and self.failure is None:
+                self._urgent.set()
+                self._nudged.set()
+                await self._moved.wait()
+            return not self._mending
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Follower"]:
@@ -179,6 +193,9 @@ class Follower:
             await self._rebuild()
             self._wanted = False
             await self._announce()
+        if self._mending:
+            await self._mend()
+            await self._announce()
         while True:
             try:
                 batch = await self._store.changes(
@@ -218,6 +235,20 @@ class Follower:
         await self._view.repair(batch, after, upto)
         if self._view.lost is None:
             logger.warning("view %s of collection %d has again what it had lost", self.name, self._collection)
+
+    async def _mend(self) -> None:
+        """What is given may be newer than the view's position: the log then says the same again."""
+        while self._mending:
+            documents = sorted(self._mending)[:_MENDED_AT_ONCE]
+            changes = tuple([await self._present(document) for document in documents])
+            await self._view.apply(ChangeBatch(changes=changes, position=self._view.position))
+            self._mending.difference_update(documents)
+
+    async def _present(self, document: DocumentKey) -> DocumentChange:
+        batch, _ = await self._store.snapshot(
+            self._collection, self._generation, DocumentKey(document - 1), 1, texts=self._texts, vectors=self._vectors
+        )
+        return next((change for change in batch.changes if change.document == document), gone(document))
 
     async def _rebuild(self) -> None:
         """Fill the view from the catalog's present state; the embedder is not asked for anything."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
@@ -125,3 +126,23 @@ class PromptSettings(Settings):
     def preamble(self, collection: CollectionName) -> str:
         """Of a collection; empty where there is none."""
         return self.preambles.get(str(collection)) or self.preambles.get(collection.collection, "")
+
+
+class SnapshotSettings(Settings):
+    """Copies of the catalog."""
+
+    directory: Path | None = Field(
+        default=None,
+        description="Where the snapshots lie; by default `snapshots` in the data directory. Best on another disk.",
+    )
+    background_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of the time that making or checking a snapshot reads, writes or computes; it rests otherwise.",
+    )
+    min_free_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=0,
+        description="A snapshot or restore that would leave less of the disk free is refused, or ended.",
+    )

@@ -29,7 +29,7 @@ class VerifyRequest:
     collections: tuple[CollectionName, ...]
     """Empty: all that there are when it begins."""
     repair: bool
-    """Whether a view with a finding is built anew from the catalog."""
+    """Whether a view with a finding is given its documents again from the catalog: those that are wrong, or all."""
 
 
 @dataclass(slots=True)
@@ -46,9 +46,9 @@ class _Progress:
     found: int = 0
     """Findings, those that are not kept among them."""
     repaired: int = 0
-    """Findings of views that were built anew and are in order now."""
+    """Findings of views that were repaired and are in order now."""
     repairing: bool = False
-    """Whether the next view had a finding, and its building anew was begun."""
+    """Whether the next view had a finding, and its repair was begun."""
     begun: bool = False
 
 
@@ -119,10 +119,10 @@ class VerifyViews:
         # One that is behind with nothing in its way only needs time.
         wrong = [each for each in report.findings if each.problem is not Problem.BEHIND or follower.failure]
         if run.parameters["repair"] and wrong:
-            # Kept before the view is emptied: whoever goes on after a crash finds a view that is in order again.
+            # Kept before the view is changed: whoever goes on after a crash finds a view that is in order again.
             progress.repairing = True
             await run.step(asdict(progress))
-            await follower.rebuild()
+            await (follower.rebuild() if report.documents is None else follower.mend(report.documents))
             await view.flush()
             report = await verify_view(view, follower, self._store, collection, index.generation, run.check)
         progress.verified += 1

@@ -36,6 +36,7 @@ from ragstone_server.spi.positions import CollectionKey, ContentKey, DocumentKey
 from ragstone_server.spi.prompts import PromptStore
 from ragstone_server.spi.questions import QuestionStore
 from ragstone_server.spi.ranges import ByteRange
+from ragstone_server.spi.snapshots import SnapshotStore
 from ragstone_server.spi.source_store import SourceStore
 from ragstone_server.spi.views import ChangeBatch
 
@@ -99,6 +100,11 @@ class CatalogStore(Protocol):
     @property
     def questions(self) -> QuestionStore:
         """Recorded questions of the collections; they go with their collection."""
+        ...
+
+    @property
+    def snapshots(self) -> SnapshotStore | None:
+        """Copies of the catalog; None where it is a database with backups of its own."""
         ...
 
     def transaction(self, collection: CollectionKey, /) -> AbstractAsyncContextManager[CatalogTransaction]:

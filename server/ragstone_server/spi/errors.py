@@ -39,6 +39,12 @@ class Reason(StrEnum):
     OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
     OPERATION_RUNNING = "OPERATION_RUNNING"
     OPERATION_CANCELLED = "OPERATION_CANCELLED"
+    SNAPSHOT_NOT_FOUND = "SNAPSHOT_NOT_FOUND"
+    SNAPSHOT_ALREADY_EXISTS = "SNAPSHOT_ALREADY_EXISTS"
+    SNAPSHOT_DAMAGED = "SNAPSHOT_DAMAGED"
+    SNAPSHOT_INCOMPATIBLE = "SNAPSHOT_INCOMPATIBLE"
+    SNAPSHOT_NO_SPACE = "SNAPSHOT_NO_SPACE"
+    SNAPSHOTS_UNSUPPORTED = "SNAPSHOTS_UNSUPPORTED"
     OVERLOADED = "OVERLOADED"
     STORAGE_FULL = "STORAGE_FULL"
     CATALOG_UNAVAILABLE = "CATALOG_UNAVAILABLE"
@@ -272,6 +278,42 @@ class OperationCancelled(RequestError):
     """The operation was cancelled; what it had done until then stays done."""
 
     reason = Reason.OPERATION_CANCELLED
+
+
+class SnapshotNotFound(RequestError):
+    """The snapshot does not exist."""
+
+    reason = Reason.SNAPSHOT_NOT_FOUND
+
+
+class SnapshotAlreadyExists(RequestError):
+    """A snapshot of this name exists already."""
+
+    reason = Reason.SNAPSHOT_ALREADY_EXISTS
+
+
+class SnapshotDamaged(RequestError):
+    """A file of the snapshot is missing or damaged; nothing was replaced."""
+
+    reason = Reason.SNAPSHOT_DAMAGED
+
+
+class SnapshotIncompatible(RequestError):
+    """The snapshot was written by a newer Ragstone; nothing was replaced."""
+
+    reason = Reason.SNAPSHOT_INCOMPATIBLE
+
+
+class SnapshotNoSpace(RequestError):
+    """The disk has no room for a copy of the catalog; free some space and try again."""
+
+    reason = Reason.SNAPSHOT_NO_SPACE
+
+
+class SnapshotsUnsupported(RequestError):
+    """The catalog is a database with backups of its own; use those."""
+
+    reason = Reason.SNAPSHOTS_UNSUPPORTED
 
 
 class Overloaded(RequestError):

@@ -36,6 +36,16 @@ class FailPoint(StrEnum):
     GENERATION_BEFORE_READY = "generation-before-ready"
     GENERATION_BEFORE_SWITCH = "generation-before-switch"
     GENERATION_AFTER_SWITCH = "generation-after-switch"
+    SNAPSHOT_BEFORE_COPY = "snapshot-before-copy"
+    SNAPSHOT_DURING_COPY = "snapshot-during-copy"
+    SNAPSHOT_BEFORE_RENAME = "snapshot-before-rename"
+    SNAPSHOT_AFTER_RENAME = "snapshot-after-rename"
+    RESTORE_DURING_COPY = "restore-during-copy"
+    RESTORE_BEFORE_MARK = "restore-before-mark"
+    RESTORE_AFTER_MARK = "restore-after-mark"
+    RESTORE_BEFORE_SWAP = "restore-before-swap"
+    RESTORE_AFTER_SWAP = "restore-after-swap"
+    RESTORE_AFTER_UNMARK = "restore-after-unmark"
 
 
 def _parse(text: str) -> dict[FailPoint, tuple[str, int, str]]:

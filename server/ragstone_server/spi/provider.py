@@ -45,5 +45,8 @@ class Provider(Generic[StageT_co, ConfigT]):
     migrate: Callable[[ConfigT], Awaitable[str]] | None = None
     """For `ragstone migrate`: brings what it stores to the present schema, under a lock, and tells what was done. None: it
     stores nothing, or `open` does it. Raises `StartError`."""
+    new_epoch: Callable[[ConfigT, Path], Awaitable[str]] | None = None
+    """For `ragstone migrate --new-epoch`: gives a catalog that was restored from a backup another epoch, ends its operations, and
+    tells what was done; the path is the data directory. No server has it open. None: it is no catalog. Raises `StartError`."""
     options: type[BaseModel] = NoSettings
     """Model of what a caller may set in a single request; every field has a default."""

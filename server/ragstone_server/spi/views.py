@@ -178,8 +178,14 @@ class Inventory:
     position: Position
     passages: NDArray[np.int64]
     """(rows,): keys of the passages that are searchable, in any order."""
+    documents: NDArray[np.int64]
+    """(rows,): keys of their documents."""
     vectors: NDArray[np.uint32] | None
     """(rows,): `vector_digest` of each row; None in a view without vectors."""
+    attributes: NDArray[np.uint32]
+    """(rows,): `attributes_digest` of what the row is filtered by."""
+    texts: NDArray[np.uint32] | None
+    """(rows,): `text_digest` of what was indexed; None in a view without texts."""
 
 
 @runtime_checkable

@@ -7,11 +7,14 @@ from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 
 from ragstone.operations import operation_from
-from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2
+from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2, snapshot_pb2
 from ragstone_server.cli.progress import told
 
 PURGE = ingest_service_pb2.PurgeDocumentsMetadata
 VERIFY = admin_service_pb2.VerifyMetadata
+CREATE = snapshot_pb2.CreateSnapshotMetadata
+RESTORE = snapshot_pb2.RestoreSnapshotMetadata
+COPYING, REPLACING = snapshot_pb2.SNAPSHOT_STAGE_COPYING, snapshot_pb2.SNAPSHOT_STAGE_REPLACING
 COUNTS: dict[str, Any] = {"examined": 40, "total": 90, "matched": 7, "deleted": 5}
 
 
@@ -24,6 +27,9 @@ COUNTS: dict[str, Any] = {"examined": 40, "total": 90, "matched": 7, "deleted": 
         (VERIFY(collections_done=1, collections_total=4, findings=2), "2 findings, 1 of 4 collections"),
         (VERIFY(collections_total=4, findings=2, findings_repaired=1), "2 findings, 1 repaired, 0 of 4 collections"),
         (VERIFY(), ""),
+        (CREATE(snapshot="snapshots/a", stage=COPYING, stage_done=1, stage_total=3), "copying, 33 %"),
+        (RESTORE(stage=REPLACING), "replacing"),
+        (RESTORE(snapshot="snapshots/a", force=True), ""),
         (operation_pb2.OperationMetadata(), ""),
     ],
 )

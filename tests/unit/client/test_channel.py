@@ -92,6 +92,9 @@ def test_it_is_decided_for_every_method_whether_it_may_be_sent_twice() -> None:
         "RollBackGeneration",
         "DeleteGeneration",
         "PurgeRecordedQuestions",
+        "CreateSnapshot",
+        "RestoreSnapshot",
+        "DeleteSnapshot",
         "DeleteOperation",
     }
     methods = {

@@ -16,8 +16,9 @@ from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.operations.kinds import OperationStopped, Run
 from ragstone_server.pipelines.verify import VerifyRequest, VerifyViews
 from ragstone_server.spi.errors import CatalogUnavailable, CollectionNotFound, InvalidRequest
-from ragstone_server.spi.positions import PassageKey
-from ragstone_server.testing.conformance.catalog_samples import delete, name, put
+from ragstone_server.spi.positions import DocumentKey, PassageKey
+from ragstone_server.spi.visibility import Attributes
+from ragstone_server.testing.conformance.catalog_samples import delete, fields, name, put
 from ragstone_server.testing.memory.catalog_store import MemoryCatalogStore
 from tests.unit.indexing.shelf import Shelf, until
 
@@ -107,6 +108,91 @@ async def test_every_difference_is_named(desk: Desk) -> None:
     assert samples == [["a #0"], ["passage 9999"], ["b #0"], ["c #0"], ["c #0"]]
     assert gone.passages
     assert (result["found"], result["repaired"]) == (5, 0)
+
+
+async def test_other_texts_and_attributes_are_named_and_mended(desk: Desk) -> None:
+    async with desk.view("one", "words") as words:
+        first, second, third = words
+        other = replace(words[first].passages[0], text="what nobody wrote")
+        words[first] = replace(words[first], passages=(other, *words[first].passages[1:]))
+        words[second] = replace(words[second], language="tlh")
+        shown = Attributes(metadata=words[third].attributes.metadata, readers=frozenset({"user:eve"}))
+        words[third] = replace(words[third], attributes=shown)
+        texts = 1 + len(words[second].passages)
+        attributes = len(words[third].passages)
+    async with desk.view("one", "vectors") as vectors:
+        coloured = Attributes(metadata={"colour": "red"}, readers=vectors[first].attributes.readers)
+        vectors[first] = replace(vectors[first], attributes=coloured)
+        filtered = len(vectors[first].passages)
+    found = [
+        ("one", "vectors", "attributes differ", filtered),
+        ("one", "words", "different", texts),
+        ("one", "words", "attributes differ", attributes),
+    ]
+    assert brief(await desk("one")) == found
+    result = await desk("one", repair=True)
+    assert (brief(result), result["repaired"]) == (found, 3)
+    assert (await desk("one"))["found"] == 0
+
+
+async def test_attributes_that_change_meanwhile_are_not_blamed(desk: Desk) -> None:
+    """Under the same keys, between each reading of the view and of the catalog; one that is wrong all the while is found."""
+    collection = await desk.store.collection(name("one"))
+    version, snapshot = 1, desk.store.snapshot
+
+    async def moving(*args: Any, **kwargs: Any) -> Any:
+        nonlocal version
+        version += 1
+        red = Attributes(metadata={"version": float(version)}, readers=None)
+        await put(desk.store, collection.key, "c", version=version, of=replace(fields(), attributes=red))
+        desk.indexes.nudge(collection)
+        return await snapshot(*args, **kwargs)
+
+    desk.store.snapshot = moving  # type: ignore[method-assign]
+    assert brief(await desk("one")) == []
+    assert version > 2
+    async with desk.view("one", "words") as words:
+        wrong = next(key for key in words if len(words[key].passages) == 2)
+        words[wrong] = replace(words[wrong], attributes=Attributes(metadata={}, readers=frozenset({"user:eve"})))
+    assert brief(await desk("one")) == [("one", "words", "attributes differ", 2)]
+
+
+async def test_a_repair_gives_again_what_is_wrong_and_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing, an unexpected, a doubled and a deleted document, without the view being emptied; more of them empty it."""
+    collection = await desk.store.collection(name("one"))
+    for version in range(60):
+        await put(desk.store, collection.key, f"w{version}", "text")
+    resets = 0
+
+    async def spoil_and_repair() -> None:
+        nonlocal resets
+        async with desk.indexes.pin(collection) as index:
+            async with desk.view("one", "vectors") as held:
+                first, second, third, *others = held
+                extra = replace(held[second].passages[0], key=PassageKey(9999))
+                ghost = replace(held[first], document=DocumentKey(777), passages=(extra,))
+                held[DocumentKey(777)] = ghost
+                held[third] = replace(held[third], passages=(*held[third].passages, held[third].passages[0]))
+                for each in (first, *others[:50]):
+                    del held[each]
+            reset = type(index.vectors).reset
+
+            async def counted() -> None:
+                nonlocal resets
+                resets += 1
+                await reset(index.vectors)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(index.vectors, "reset", counted)
+            result = await desk("one", repair=True)
+            assert [each[2] for each in brief(result)] == ["missing", "unexpected", "duplicate"]
+            assert result["repaired"] == 3
+            assert (await desk("one"))["found"] == 0
+
+    await spoil_and_repair()
+    assert resets == 0
+    monkeypatch.setattr(verifying, "MOST_MENDED", 52)
+    await spoil_and_repair()
+    assert resets == 1
 
 
 async def test_a_repair_builds_the_view_anew_without_embedding(desk: Desk) -> None:

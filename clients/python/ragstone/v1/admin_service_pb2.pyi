@@ -175,11 +175,13 @@ class _ViewProblemEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ViewProbl
     VIEW_PROBLEM_DUPLICATE: _ViewProblem.ValueType  # 3
     """It has passages more than once."""
     VIEW_PROBLEM_DIFFERENT: _ViewProblem.ValueType  # 4
-    """The vectors of passages are not those of the catalog."""
+    """The vectors or the texts of passages are not those of the catalog."""
     VIEW_PROBLEM_DAMAGED: _ViewProblem.ValueType  # 5
     """A file is not what was written."""
     VIEW_PROBLEM_BEHIND: _ViewProblem.ValueType  # 6
     """It does not follow the catalog at present, and was not compared."""
+    VIEW_PROBLEM_ATTRIBUTES_DIFFER: _ViewProblem.ValueType  # 7
+    """The readers or the metadata of passages are not those of the catalog."""
 
 class ViewProblem(_ViewProblem, metaclass=_ViewProblemEnumTypeWrapper):
     """What is wrong with a view."""
@@ -193,11 +195,13 @@ VIEW_PROBLEM_UNEXPECTED: ViewProblem.ValueType  # 2
 VIEW_PROBLEM_DUPLICATE: ViewProblem.ValueType  # 3
 """It has passages more than once."""
 VIEW_PROBLEM_DIFFERENT: ViewProblem.ValueType  # 4
-"""The vectors of passages are not those of the catalog."""
+"""The vectors or the texts of passages are not those of the catalog."""
 VIEW_PROBLEM_DAMAGED: ViewProblem.ValueType  # 5
 """A file is not what was written."""
 VIEW_PROBLEM_BEHIND: ViewProblem.ValueType  # 6
 """It does not follow the catalog at present, and was not compared."""
+VIEW_PROBLEM_ATTRIBUTES_DIFFER: ViewProblem.ValueType  # 7
+"""The readers or the metadata of passages are not those of the catalog."""
 Global___ViewProblem: _TypeAlias = ViewProblem  # noqa: Y015
 
 @_typing.final

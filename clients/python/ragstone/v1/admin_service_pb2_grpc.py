@@ -6,6 +6,7 @@ import warnings
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from ragstone.v1 import admin_service_pb2 as ragstone_dot_v1_dot_admin__service__pb2
 from ragstone.v1 import generation_pb2 as ragstone_dot_v1_dot_generation__pb2
+from ragstone.v1 import snapshot_pb2 as ragstone_dot_v1_dot_snapshot__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -161,6 +162,26 @@ class AdminServiceStub:
                 '/ragstone.v1.AdminService/PurgeRecordedQuestions',
                 request_serializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsRequest.SerializeToString,
                 response_deserializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsResponse.FromString,
+                _registered_method=True)
+        self.CreateSnapshot = channel.unary_unary(
+                '/ragstone.v1.AdminService/CreateSnapshot',
+                request_serializer=ragstone_dot_v1_dot_snapshot__pb2.CreateSnapshotRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/ragstone.v1.AdminService/ListSnapshots',
+                request_serializer=ragstone_dot_v1_dot_snapshot__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_snapshot__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
+        self.RestoreSnapshot = channel.unary_unary(
+                '/ragstone.v1.AdminService/RestoreSnapshot',
+                request_serializer=ragstone_dot_v1_dot_snapshot__pb2.RestoreSnapshotRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.DeleteSnapshot = channel.unary_unary(
+                '/ragstone.v1.AdminService/DeleteSnapshot',
+                request_serializer=ragstone_dot_v1_dot_snapshot__pb2.DeleteSnapshotRequest.SerializeToString,
+                response_deserializer=ragstone_dot_v1_dot_snapshot__pb2.DeleteSnapshotResponse.FromString,
                 _registered_method=True)
         self.ListPlugins = channel.unary_unary(
                 '/ragstone.v1.AdminService/ListPlugins',
@@ -365,6 +386,43 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSnapshot(self, request, context):
+        """Makes a copy of the catalog of one instant, while the server answers and takes writes. Long-running: the operation's metadata is
+        a `CreateSnapshotMetadata`, its response a `CreateSnapshotResponse`. A catalog in PostgreSQL has backups of its own, and
+        refuses with SNAPSHOTS_UNSUPPORTED.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshots(self, request, context):
+        """Lists the snapshots of this server, in the order of their names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreSnapshot(self, request, context):
+        """Puts a snapshot in the place of the catalog, once all of it is checked; without `force` it is only checked, and compared with the
+        catalog. For the instant in which the catalog is replaced the server refuses calls with UNAVAILABLE. The restored catalog has a
+        new epoch: watermarks of the former one are refused with INVALID_WATERMARK. Operations that have not ended are cancelled.
+        Long-running: the operation's metadata is a `RestoreSnapshotMetadata`, its response a `RestoreSnapshotResponse`.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSnapshot(self, request, context):
+        """Deletes a snapshot.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPlugins(self, request, context):
         """Lists the plugins that are installed, with those that are selected.
         """
@@ -506,6 +564,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.PurgeRecordedQuestions,
                     request_deserializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsRequest.FromString,
                     response_serializer=ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsResponse.SerializeToString,
+            ),
+            'CreateSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSnapshot,
+                    request_deserializer=ragstone_dot_v1_dot_snapshot__pb2.CreateSnapshotRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=ragstone_dot_v1_dot_snapshot__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_snapshot__pb2.ListSnapshotsResponse.SerializeToString,
+            ),
+            'RestoreSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreSnapshot,
+                    request_deserializer=ragstone_dot_v1_dot_snapshot__pb2.RestoreSnapshotRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'DeleteSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSnapshot,
+                    request_deserializer=ragstone_dot_v1_dot_snapshot__pb2.DeleteSnapshotRequest.FromString,
+                    response_serializer=ragstone_dot_v1_dot_snapshot__pb2.DeleteSnapshotResponse.SerializeToString,
             ),
             'ListPlugins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPlugins,
@@ -1194,6 +1272,114 @@ class AdminService:
             '/ragstone.v1.AdminService/PurgeRecordedQuestions',
             ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsRequest.SerializeToString,
             ragstone_dot_v1_dot_generation__pb2.PurgeRecordedQuestionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/CreateSnapshot',
+            ragstone_dot_v1_dot_snapshot__pb2.CreateSnapshotRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/ListSnapshots',
+            ragstone_dot_v1_dot_snapshot__pb2.ListSnapshotsRequest.SerializeToString,
+            ragstone_dot_v1_dot_snapshot__pb2.ListSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/RestoreSnapshot',
+            ragstone_dot_v1_dot_snapshot__pb2.RestoreSnapshotRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ragstone.v1.AdminService/DeleteSnapshot',
+            ragstone_dot_v1_dot_snapshot__pb2.DeleteSnapshotRequest.SerializeToString,
+            ragstone_dot_v1_dot_snapshot__pb2.DeleteSnapshotResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 from ragstone.v1 import admin_service_pb2 as _admin_service_pb2
 from ragstone.v1 import generation_pb2 as _generation_pb2
+from ragstone.v1 import snapshot_pb2 as _snapshot_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -101,6 +102,25 @@ class AdminServiceStub:
     """Lists the questions that are kept of a collection to compare generations with."""
     PurgeRecordedQuestions: _grpc.UnaryUnaryMultiCallable[_generation_pb2.PurgeRecordedQuestionsRequest, _generation_pb2.PurgeRecordedQuestionsResponse]
     """Deletes the questions that are kept of a collection."""
+    CreateSnapshot: _grpc.UnaryUnaryMultiCallable[_snapshot_pb2.CreateSnapshotRequest, _operations_pb2.Operation]
+    """Makes a copy of the catalog of one instant, while the server answers and takes writes. Long-running: the operation's metadata is
+    a `CreateSnapshotMetadata`, its response a `CreateSnapshotResponse`. A catalog in PostgreSQL has backups of its own, and
+    refuses with SNAPSHOTS_UNSUPPORTED.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ListSnapshots: _grpc.UnaryUnaryMultiCallable[_snapshot_pb2.ListSnapshotsRequest, _snapshot_pb2.ListSnapshotsResponse]
+    """Lists the snapshots of this server, in the order of their names."""
+    RestoreSnapshot: _grpc.UnaryUnaryMultiCallable[_snapshot_pb2.RestoreSnapshotRequest, _operations_pb2.Operation]
+    """Puts a snapshot in the place of the catalog, once all of it is checked; without `force` it is only checked, and compared with the
+    catalog. For the instant in which the catalog is replaced the server refuses calls with UNAVAILABLE. The restored catalog has a
+    new epoch: watermarks of the former one are refused with INVALID_WATERMARK. Operations that have not ended are cancelled.
+    Long-running: the operation's metadata is a `RestoreSnapshotMetadata`, its response a `RestoreSnapshotResponse`.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    DeleteSnapshot: _grpc.UnaryUnaryMultiCallable[_snapshot_pb2.DeleteSnapshotRequest, _snapshot_pb2.DeleteSnapshotResponse]
+    """Deletes a snapshot."""
     ListPlugins: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]
@@ -177,6 +197,25 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Lists the questions that are kept of a collection to compare generations with."""
     PurgeRecordedQuestions: _aio.UnaryUnaryMultiCallable[_generation_pb2.PurgeRecordedQuestionsRequest, _generation_pb2.PurgeRecordedQuestionsResponse]  # type: ignore[assignment]
     """Deletes the questions that are kept of a collection."""
+    CreateSnapshot: _aio.UnaryUnaryMultiCallable[_snapshot_pb2.CreateSnapshotRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Makes a copy of the catalog of one instant, while the server answers and takes writes. Long-running: the operation's metadata is
+    a `CreateSnapshotMetadata`, its response a `CreateSnapshotResponse`. A catalog in PostgreSQL has backups of its own, and
+    refuses with SNAPSHOTS_UNSUPPORTED.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    ListSnapshots: _aio.UnaryUnaryMultiCallable[_snapshot_pb2.ListSnapshotsRequest, _snapshot_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
+    """Lists the snapshots of this server, in the order of their names."""
+    RestoreSnapshot: _aio.UnaryUnaryMultiCallable[_snapshot_pb2.RestoreSnapshotRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Puts a snapshot in the place of the catalog, once all of it is checked; without `force` it is only checked, and compared with the
+    catalog. For the instant in which the catalog is replaced the server refuses calls with UNAVAILABLE. The restored catalog has a
+    new epoch: watermarks of the former one are refused with INVALID_WATERMARK. Operations that have not ended are cancelled.
+    Long-running: the operation's metadata is a `RestoreSnapshotMetadata`, its response a `RestoreSnapshotResponse`.
+    buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+    buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+    """
+    DeleteSnapshot: _aio.UnaryUnaryMultiCallable[_snapshot_pb2.DeleteSnapshotRequest, _snapshot_pb2.DeleteSnapshotResponse]  # type: ignore[assignment]
+    """Deletes a snapshot."""
     ListPlugins: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListPluginsRequest, _admin_service_pb2.ListPluginsResponse]  # type: ignore[assignment]
     """Lists the plugins that are installed, with those that are selected."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetStatusRequest, _admin_service_pb2.GetStatusResponse]  # type: ignore[assignment]
@@ -400,6 +439,49 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generation_pb2.PurgeRecordedQuestionsResponse, _abc.Awaitable[_generation_pb2.PurgeRecordedQuestionsResponse]]:
         """Deletes the questions that are kept of a collection."""
+
+    @_abc_1.abstractmethod
+    def CreateSnapshot(
+        self,
+        request: _snapshot_pb2.CreateSnapshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Makes a copy of the catalog of one instant, while the server answers and takes writes. Long-running: the operation's metadata is
+        a `CreateSnapshotMetadata`, its response a `CreateSnapshotResponse`. A catalog in PostgreSQL has backups of its own, and
+        refuses with SNAPSHOTS_UNSUPPORTED.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+
+    @_abc_1.abstractmethod
+    def ListSnapshots(
+        self,
+        request: _snapshot_pb2.ListSnapshotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_snapshot_pb2.ListSnapshotsResponse, _abc.Awaitable[_snapshot_pb2.ListSnapshotsResponse]]:
+        """Lists the snapshots of this server, in the order of their names."""
+
+    @_abc_1.abstractmethod
+    def RestoreSnapshot(
+        self,
+        request: _snapshot_pb2.RestoreSnapshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Puts a snapshot in the place of the catalog, once all of it is checked; without `force` it is only checked, and compared with the
+        catalog. For the instant in which the catalog is replaced the server refuses calls with UNAVAILABLE. The restored catalog has a
+        new epoch: watermarks of the former one are refused with INVALID_WATERMARK. Operations that have not ended are cancelled.
+        Long-running: the operation's metadata is a `RestoreSnapshotMetadata`, its response a `RestoreSnapshotResponse`.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSnapshot(
+        self,
+        request: _snapshot_pb2.DeleteSnapshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_snapshot_pb2.DeleteSnapshotResponse, _abc.Awaitable[_snapshot_pb2.DeleteSnapshotResponse]]:
+        """Deletes a snapshot."""
 
     @_abc_1.abstractmethod
     def ListPlugins(

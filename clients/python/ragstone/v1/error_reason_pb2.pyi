@@ -100,6 +100,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The collection has no such generation, or none to roll back to. Metadata: `generation`, or empty."""
     ERROR_REASON_GENERATION_NOT_READY: _ErrorReason.ValueType  # 36
     """FAILED_PRECONDITION. The state of a generation of the collection does not allow it. Metadata: `state`."""
+    ERROR_REASON_SNAPSHOT_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """NOT_FOUND. The snapshot does not exist. Metadata: `snapshot`."""
+    ERROR_REASON_SNAPSHOT_ALREADY_EXISTS: _ErrorReason.ValueType  # 41
+    """ALREADY_EXISTS. A snapshot of this name exists already. Metadata: `snapshot`."""
+    ERROR_REASON_SNAPSHOT_DAMAGED: _ErrorReason.ValueType  # 42
+    """FAILED_PRECONDITION. A file of the snapshot is missing or damaged, or the catalog that was to be copied is. Nothing was replaced."""
+    ERROR_REASON_SNAPSHOT_INCOMPATIBLE: _ErrorReason.ValueType  # 43
+    """FAILED_PRECONDITION. The snapshot was written by a newer Ragstone. Nothing was replaced. Metadata: `schema`, `known`."""
+    ERROR_REASON_SNAPSHOT_NO_SPACE: _ErrorReason.ValueType  # 44
+    """RESOURCE_EXHAUSTED. The disk has no room for a copy of the catalog. Metadata: `needed_bytes`, `free_bytes`."""
+    ERROR_REASON_SNAPSHOTS_UNSUPPORTED: _ErrorReason.ValueType  # 45
+    """FAILED_PRECONDITION. The catalog is a database with backups of its own, which are to be used."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a request failed. Travels as `reason` of a `google.rpc.ErrorInfo` (domain `ragstone.dev`), without the prefix
@@ -184,4 +196,16 @@ ERROR_REASON_GENERATION_NOT_FOUND: ErrorReason.ValueType  # 35
 """NOT_FOUND. The collection has no such generation, or none to roll back to. Metadata: `generation`, or empty."""
 ERROR_REASON_GENERATION_NOT_READY: ErrorReason.ValueType  # 36
 """FAILED_PRECONDITION. The state of a generation of the collection does not allow it. Metadata: `state`."""
+ERROR_REASON_SNAPSHOT_NOT_FOUND: ErrorReason.ValueType  # 40
+"""NOT_FOUND. The snapshot does not exist. Metadata: `snapshot`."""
+ERROR_REASON_SNAPSHOT_ALREADY_EXISTS: ErrorReason.ValueType  # 41
+"""ALREADY_EXISTS. A snapshot of this name exists already. Metadata: `snapshot`."""
+ERROR_REASON_SNAPSHOT_DAMAGED: ErrorReason.ValueType  # 42
+"""FAILED_PRECONDITION. A file of the snapshot is missing or damaged, or the catalog that was to be copied is. Nothing was replaced."""
+ERROR_REASON_SNAPSHOT_INCOMPATIBLE: ErrorReason.ValueType  # 43
+"""FAILED_PRECONDITION. The snapshot was written by a newer Ragstone. Nothing was replaced. Metadata: `schema`, `known`."""
+ERROR_REASON_SNAPSHOT_NO_SPACE: ErrorReason.ValueType  # 44
+"""RESOURCE_EXHAUSTED. The disk has no room for a copy of the catalog. Metadata: `needed_bytes`, `free_bytes`."""
+ERROR_REASON_SNAPSHOTS_UNSUPPORTED: ErrorReason.ValueType  # 45
+"""FAILED_PRECONDITION. The catalog is a database with backups of its own, which are to be used."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ragstone_server.spi.digests import attributes_digest, text_digest
 from ragstone_server.spi.views import CheckedView, ListedView, vector_digest
-from ragstone_server.testing.conformance.view_base import Index, SearchableView, ViewBase, spec
-from ragstone_server.testing.conformance.view_samples import batch, document, passage
+from ragstone_server.spi.visibility import Attributes
+from ragstone_server.testing.conformance.view_base import Index, SearchableView, ViewBase, copied, spec
+from ragstone_server.testing.conformance.view_samples import OPEN, batch, document, passage
 
 
 class VerifyingConformance(ViewBase):
@@ -31,9 +33,50 @@ class VerifyingConformance(ViewBase):
                     vector = passage(key).vector
                     assert vector is not None
                     assert [digest] == vector_digest(vector[None, :]).tolist()
+            if held.texts is not None:
+                texts = [text_digest("en", passage(key).text) for key in held.passages.tolist()]
+                assert held.texts.tolist() == texts
             await view.flush()
         await view.reset()
         assert len((await view.inventory()).passages) == 0
+
+    async def test_an_inventory_has_what_is_filtered_by(self, view: SearchableView) -> None:
+        """By the present attributes of each document, before and after it is written; where nothing but they changed, too."""
+        if not isinstance(view, ListedView):
+            pytest.skip("it offers no inventory")
+        blue = Attributes(metadata={"colour": "blue", "sizes": (1.0, 2.0)}, readers=frozenset({"user:ada"}))
+        nobody = Attributes(metadata={"colour": "blue", "sizes": (1.0, 2.0)}, readers=frozenset())
+        await view.apply(batch(1, document(1, 1, 2, attributes=blue), document(2, 3), document(3, 4, attributes=blue)))
+        await view.flush()
+        await view.apply(batch(2, document(3, 4, attributes=nobody)))
+        expected = {1: blue, 2: blue, 3: OPEN, 4: nobody}
+        for _ in range(2):
+            held = await view.inventory()
+            found = dict(zip(held.passages.tolist(), held.attributes.tolist(), strict=True))
+            assert found == {key: attributes_digest(each) for key, each in expected.items()}
+            documents = dict(zip(held.passages.tolist(), held.documents.tolist(), strict=True))
+            assert documents == {1: 1, 2: 1, 3: 2, 4: 3}
+            await view.flush()
+
+    async def test_what_is_given_again_at_the_same_position_survives(self, index: Index, tmp_path: Path) -> None:
+        """As a repair gives it: flushed, it is there after a crash, and what it replaced is not."""
+        red = Attributes(metadata={"colour": "red"}, readers=None)
+        async with index.open_view(spec(tmp_path / "mended")) as view:
+            listed: object = view
+            if not isinstance(listed, ListedView):
+                pytest.skip("it offers no inventory")
+            await view.apply(batch(7, document(1, 1, 2), document(2, 3), document(3, 4)))
+            await view.flush()
+            await view.apply(batch(7, document(1, 1, 2, attributes=red), document(3)))
+            await view.flush()
+            crashed = copied(tmp_path / "mended", tmp_path / "crashed")
+        async with index.open_view(spec(crashed)) as view:
+            listed = view
+            assert isinstance(listed, ListedView)
+            held = await listed.inventory()
+            expected = {1: attributes_digest(red), 2: attributes_digest(red), 3: attributes_digest(OPEN)}
+            assert dict(zip(held.passages.tolist(), held.attributes.tolist(), strict=True)) == expected
+            assert held.position == view.durable == 7
 
     async def test_files_that_are_whole_are_said_to_be(self, view: SearchableView) -> None:
         """Empty, written and changed."""

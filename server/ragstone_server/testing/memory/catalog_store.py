@@ -44,6 +44,7 @@ class MemoryCatalogStore:
     def __init__(self, epoch: str = _EPOCH, fence_key: bytes = b"memory") -> None:
         self.epoch = epoch
         self.shared = False
+        self.snapshots = None
         self._fence_key = fence_key
         self._keys = Keys()
         self._states: dict[CollectionKey, CollectionState] = {}

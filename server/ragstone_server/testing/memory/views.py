@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ragstone_server.spi.digests import attributes_digest, text_digest
 from ragstone_server.spi.positions import NO_POSITION, DocumentKey, PassageKey, Position
 from ragstone_server.spi.views import (
     ChangeBatch,
@@ -96,13 +98,20 @@ class _MemoryView:
 
     async def inventory(self) -> Inventory:
         """Of this instant."""
-        passages = [row.passage for row in self._stored()]
+        rows = self._stored()
+        passages = [row.passage for row in rows]
         vectors = [each.vector for each in passages if each.vector is not None]
         return Inventory(
             position=self.position,
             passages=np.array([each.key for each in passages], dtype=np.int64),
+            documents=np.array([row.document.document for row in rows], dtype=np.int64),
             vectors=vector_digest(np.stack(vectors)) if vectors else None,
+            attributes=np.array([attributes_digest(row.document.attributes) for row in rows], dtype=np.uint32),
+            texts=self._texts(rows),
         )
+
+    def _texts(self, rows: list[_Stored]) -> NDArray[np.uint32] | None:
+        """Digests of what is indexed, of a view that has texts."""
 
     async def check(self) -> tuple[str, ...]:
         """Compare the file with its checksum."""
@@ -159,6 +168,10 @@ class MemoryVectorView(_MemoryView):
 
 class MemoryLexicalView(_MemoryView):
     """Fits `spi.views.LexicalView`."""
+
+    def _texts(self, rows: list[_Stored]) -> NDArray[np.uint32]:
+        """Of language and text."""
+        return np.array([text_digest(row.document.language, row.passage.text) for row in rows], dtype=np.uint32)
 
     async def search(self, request: LexicalQuery, /) -> Hits:
         """BM25 with k1 = 1.2 and b = 0.75 (Robertson and Zaragoza 2009) over lower-cased words."""

@@ -10,14 +10,17 @@ from google.protobuf.message import Message
 
 from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2
 from ragstone_server.indexing.verifying import Problem
+from ragstone_server.pipelines.create_snapshot import CREATE_SNAPSHOT
 from ragstone_server.pipelines.generations import DELETE_GENERATION
 from ragstone_server.pipelines.purge import PURGE
 from ragstone_server.pipelines.reindex import REINDEX
+from ragstone_server.pipelines.restore_snapshot import RESTORE_SNAPSHOT
 from ragstone_server.pipelines.verify import VERIFY
 from ragstone_server.spi.errors import InvalidName
 from ragstone_server.spi.filters import Filter, matches
 from ragstone_server.spi.metadata import Metadata
 from ragstone_server.spi.operations import Operation, OperationId, OperationState
+from ragstone_server.transport.convert import snapshots
 from ragstone_server.transport.convert.generations import (
     deletion_metadata,
     deletion_response,
@@ -68,6 +71,7 @@ _PROBLEMS = {
     Problem.UNEXPECTED: admin_service_pb2.VIEW_PROBLEM_UNEXPECTED,
     Problem.DUPLICATE: admin_service_pb2.VIEW_PROBLEM_DUPLICATE,
     Problem.DIFFERENT: admin_service_pb2.VIEW_PROBLEM_DIFFERENT,
+    Problem.ATTRIBUTES_DIFFER: admin_service_pb2.VIEW_PROBLEM_ATTRIBUTES_DIFFER,
     Problem.DAMAGED: admin_service_pb2.VIEW_PROBLEM_DAMAGED,
     Problem.BEHIND: admin_service_pb2.VIEW_PROBLEM_BEHIND,
 }
@@ -105,6 +109,8 @@ MESSAGES: Mapping[str, KindMessages] = {
     VERIFY: KindMessages(metadata=_verify_metadata, response=_verify_response),
     REINDEX: KindMessages(metadata=reindex_metadata, response=reindex_response),
     DELETE_GENERATION: KindMessages(metadata=deletion_metadata, response=deletion_response),
+    CREATE_SNAPSHOT: KindMessages(metadata=snapshots.create_metadata, response=snapshots.create_response),
+    RESTORE_SNAPSHOT: KindMessages(metadata=snapshots.restore_metadata, response=snapshots.restore_response),
 }
 """By kind."""
 

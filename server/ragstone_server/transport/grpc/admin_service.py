@@ -25,13 +25,20 @@ from ragstone_server.transport.grpc.generation_methods import GenerationMethods
 from ragstone_server.transport.grpc.operations_service import operation_to
 from ragstone_server.transport.grpc.prompt_methods import PromptMethods
 from ragstone_server.transport.grpc.settings import GrpcSettings
+from ragstone_server.transport.grpc.snapshot_methods import SnapshotMethods
 
 Context = aio.ServicerContext[Any, Any]
 PAGE = 100
 CHANGEABLE = ("description", "default_readers")
 
 
-class AdminServicer(PromptMethods, DeadLetterMethods, GenerationMethods, admin_service_pb2_grpc.AdminServiceServicer):
+class AdminServicer(
+    PromptMethods,
+    DeadLetterMethods,
+    GenerationMethods,
+    SnapshotMethods,
+    admin_service_pb2_grpc.AdminServiceServicer,
+):
     """Collections, prompt templates, dead letters, plugins and the state of the server."""
 
     def __init__(self, backend: Backend, settings: GrpcSettings) -> None:

@@ -8,6 +8,7 @@ from ragstone_server.catalog.catalog import Catalog
 from ragstone_server.indexing.indexes import Indexes
 from ragstone_server.operations.desk import Operations
 from ragstone_server.pipelines.compare_generations import CompareGenerations
+from ragstone_server.pipelines.create_snapshot import CreateSnapshot
 from ragstone_server.pipelines.dead_letters import Replay
 from ragstone_server.pipelines.generations import Generations
 from ragstone_server.pipelines.grounding import CheckGrounding
@@ -16,6 +17,8 @@ from ragstone_server.pipelines.purge import PurgeDocuments
 from ragstone_server.pipelines.query import AnswerQuestion
 from ragstone_server.pipelines.recording import Retriever
 from ragstone_server.pipelines.reindex import Reindex
+from ragstone_server.pipelines.restore_snapshot import RestoreSnapshot
+from ragstone_server.pipelines.snapshots import Snapshots
 from ragstone_server.pipelines.verify import VerifyViews
 from ragstone_server.registry.registry import Registry
 from ragstone_server.routing.route import Routes
@@ -48,6 +51,9 @@ class Backend:
     reindex: Reindex
     generations: Generations
     compare_generations: CompareGenerations
+    snapshots: Snapshots
+    create_snapshot: CreateSnapshot
+    restore_snapshot: RestoreSnapshot
     replay: Replay
     """Applies the event of a dead letter again."""
     source_status: Callable[[], Sequence[SourceStatus]] = no_sources

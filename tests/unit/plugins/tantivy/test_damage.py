@@ -57,10 +57,12 @@ def of_the_large_segment(directory: Path, kind: str) -> Path:
 
 
 def _spoil(path: Path, damage: str) -> None:
-    """The middle of these two lies in the footer, in which a flipped bit may mean nothing."""
+    """The middle of these lies in a footer, or in a description of fields, where a flipped bit may mean nothing."""
     content = path.read_bytes()
     if damage == "flipped" and path.suffix in (".pos", ".del"):
         path.write_bytes(content[:-1] + b"x")
+    elif damage == "flipped" and path.name == "meta.json":
+        path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     else:
         spoil(path, damage)
 
@@ -124,7 +126,7 @@ async def test_without_the_list_of_segments_or_the_groups_all_is_given_again_at_
     async with TantivyIndex(WATCHFUL, host).open_view(spec(directory)) as view:
         await two_segments(view)
         if while_open:
-            spoil(directory / name, damage)
+            _spoil(directory / name, damage)
             if name == "groups":
                 await _until(lambda: bool(view.damage))
                 assert (view.lost, await _keys(view)) == (None, everything()), "they are in memory still"
