@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from ragstone.v1 import error_reason_pb2
 from ragstone_server.cli.main import main
 from ragstone_server.spi import hooks
-from ragstone_server.spi.errors import Reason, RequestError
+from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.failpoints import FailPoint
 from ragstone_server.spi.kinds import KINDS, Kind
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.transport.grpc.status import CODES
 from tests.contract.settings_table import models, rows
 

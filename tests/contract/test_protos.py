@@ -21,7 +21,8 @@ from ragstone.v1 import (
     query_service_pb2,
 )
 from ragstone_server.spi import errors
-from ragstone_server.spi.errors import Reason, RequestError
+from ragstone_server.spi.errors import RequestError
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.transport.grpc.status import CODES, to_status
 from scripts import protos
 

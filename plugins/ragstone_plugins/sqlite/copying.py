@@ -24,7 +24,8 @@ _COLLECTIONS = """
         (SELECT count(*) FROM document d WHERE d.collection = c.key) AS documents,
         coalesce(p.passages, 0) AS passages
     FROM collection c LEFT JOIN (
-        SELECT collection, sum(passages) AS passages FROM content WHERE superseded IS NULL GROUP BY collection
+        SELECT collection, count(*) AS passages FROM content JOIN passage ON content = content.key
+        WHERE superseded IS NULL GROUP BY collection
     ) p ON p.collection = c.key
     ORDER BY c.name
 """

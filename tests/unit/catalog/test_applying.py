@@ -11,8 +11,9 @@ from ragstone_server.catalog.lookups import Shared
 from ragstone_server.catalog.writes import Write, WriteOutcome, WriteReceipt
 from ragstone_server.registry.clock import SystemClock
 from ragstone_server.spi.catalog_store import CollectionRecord, StoredVersion
-from ragstone_server.spi.errors import Reason, RequestError
+from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.names import DocumentId
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.spi.sources import DeadLetterId, NewDeadLetter, SourceClaim, SourceLost, SourceMove, SourceName
 from ragstone_server.testing.conformance.catalog_samples import NAME, NOW, SETTINGS, content, fields
 from ragstone_server.testing.conformance.catalog_sources import letter

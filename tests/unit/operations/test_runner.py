@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from ragstone_server.spi.errors import CollectionNotFound, OperationNotFound, OperationRunning, Reason
+from ragstone_server.spi.errors import CollectionNotFound, OperationNotFound, OperationRunning
 from ragstone_server.spi.operations import NewOperation, OperationState
+from ragstone_server.spi.reasons import Reason
 from tests.unit.operations.farm import SETTINGS, STEP_S, Farm
 from tests.unit.transport.kafka.virtual import in_virtual_time
 

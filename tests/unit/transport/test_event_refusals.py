@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ragstone.v1.document_event_pb2 import DocumentEvent, EventUpsert
 from ragstone.v1.document_pb2 import Readers
-from ragstone_server.spi.errors import InvalidEvent, Reason
+from ragstone_server.spi.errors import InvalidEvent
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.transport.convert.events import decode
 from tests.unit.transport.records import JSON, PROTOBUF, said
 

@@ -7,7 +7,8 @@ from google.rpc import error_details_pb2
 from ragstone.errors import from_status
 from ragstone.v1 import ingest_service_pb2, query_service_pb2
 from ragstone_server.spi import errors
-from ragstone_server.spi.errors import FieldViolation, InternalError, InvalidRequest, Overloaded, Reason, RequestError
+from ragstone_server.spi.errors import FieldViolation, InternalError, InvalidRequest, Overloaded, RequestError
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.transport.convert.validation import validate
 from ragstone_server.transport.grpc.status import CODES, to_request_error, to_status
 

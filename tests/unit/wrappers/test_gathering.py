@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ragstone_server.spi.embedder import EmbedRequest, Purpose
-from ragstone_server.spi.errors import Reason, RequestError, StageFailed
+from ragstone_server.spi.errors import RequestError, StageFailed
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.testing.memory.embedder import MemoryEmbedder
 from ragstone_server.wrappers.gathering import FEW, GatheringEmbedder
 

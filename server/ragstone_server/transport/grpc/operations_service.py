@@ -7,14 +7,9 @@ from google.protobuf import empty_pb2
 from grpc import aio
 
 from ragstone_server.operations.desk import Operations
-from ragstone_server.spi.errors import (
-    InternalError,
-    InvalidRequest,
-    OperationCancelled,
-    Reason,
-    RequestError,
-)
+from ragstone_server.spi.errors import InternalError, InvalidRequest, OperationCancelled, RequestError
 from ragstone_server.spi.operations import Operation, OperationId, OperationState
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.transport.convert.filters import parse_filter
 from ragstone_server.transport.convert.operations import (
     metadata_to,

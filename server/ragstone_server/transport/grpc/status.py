@@ -6,7 +6,8 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from ragstone_server.spi.errors import InternalError, Reason, RequestError
+from ragstone_server.spi.errors import InternalError, RequestError
+from ragstone_server.spi.reasons import Reason
 
 DOMAIN = "ragstone.dev"
 """Domain of the `ErrorInfo`."""

@@ -12,8 +12,9 @@ from ragstone_server.catalog.applying import Outcome, OutOfDate
 from ragstone_server.catalog.writes import WriteReceipt
 from ragstone_server.pipelines.apply_events import ApplyEvents
 from ragstone_server.spi.critical import to_the_end
-from ragstone_server.spi.errors import Reason, RequestError
+from ragstone_server.spi.errors import RequestError
 from ragstone_server.spi.failpoints import FailPoint, reach
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.spi.source_store import SourceStore
 from ragstone_server.spi.sources import NewDeadLetter, SourceClaim, SourceLost, SourceMove
 from ragstone_server.transport.kafka.backlog import Backlog, Held

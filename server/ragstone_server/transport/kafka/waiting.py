@@ -6,7 +6,8 @@ import random
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from ragstone_server.spi.errors import Reason, RequestError
+from ragstone_server.spi.errors import RequestError
+from ragstone_server.spi.reasons import Reason
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from ragstone_server.pipelines.apply_events import ApplyEvents
 from ragstone_server.pipelines.document_events import DocumentChange
 from ragstone_server.pipelines.ingest import LARGE
 from ragstone_server.spi.clock import Clock
-from ragstone_server.spi.errors import RagstoneError, Reason, RequestError
+from ragstone_server.spi.errors import RagstoneError, RequestError
 from ragstone_server.spi.host import Lane
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.spi.sources import NewDeadLetter, SourceName
 from ragstone_server.transport.kafka.record import Record
 from ragstone_server.transport.kafka.waiting import is_transient, told

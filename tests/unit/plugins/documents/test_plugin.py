@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from ragstone_plugins.documents.outcome import Failure, Refusal
 from ragstone_plugins.documents.plugin import PROVIDER, _error, ragstone_parsers
 from ragstone_plugins.documents.settings import DocumentsSettings
-from ragstone_server.spi.errors import DocumentBroken, DocumentEncrypted, DocumentTooLarge, Reason, RequestError
+from ragstone_server.spi.errors import DocumentBroken, DocumentEncrypted, DocumentTooLarge, RequestError
 from ragstone_server.spi.parser import Parser, ParseRequest
+from ragstone_server.spi.reasons import Reason
 from ragstone_server.testing.conformance.parser import REFUSALS, ParserConformance
 from ragstone_server.testing.memory.host import MemoryHost
 from tests.unit.plugins.documents import samples
