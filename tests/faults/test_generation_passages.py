@@ -1,4 +1,4 @@
-"""A server that dies while a generation is built, activated or deleted."""
+"""A server that dies while a generation is built, activated or deleted: its passages are as if nothing had gone wrong."""
 
 from pathlib import Path
 
