@@ -96,6 +96,14 @@ def test_a_deletion_goes_on_after_a_kill(tmp_path: Path, expected: tuple[frozens
             assert states(client) == {number: "live"}
             assert cut(client) == expected[1]
             assert verified(client) == []
+            again = number_of(
+                client.operations.wait(client.admin.generations.reindex(collection=COLLECTION), timeout=120)
+            )
+            client.admin.generations.activate(again, collection=COLLECTION)
+            client.operations.wait(client.admin.generations.delete(number, collection=COLLECTION), timeout=60)
+            assert cut(client) == expected[0]
+        (folder,) = {each.parent for each in (data / "views").glob(f"*/generation-{again}")}
+        assert {each.name for each in folder.iterdir()} == {f"generation-{again}"}, "nothing else is left"
 
 
 def verified(client: Client) -> list[object]:
