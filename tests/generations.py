@@ -89,7 +89,8 @@ def states(client: Client) -> dict[int, str]:
 
 def cut(client: Client) -> frozenset[str]:
     """Ids of the passages of the live generation, all that there are."""
-    found = client.retrieve("harbour", collection=COLLECTION, top_k=1000, min_watermark="session")
+    written = client.admin.get_collection(COLLECTION).watermark
+    found = client.retrieve("harbour", collection=COLLECTION, top_k=1000, min_watermark=written)
     return frozenset(each.chunk for each in found)
 
 

@@ -1,15 +1,19 @@
 """Opens what makes the passages and vectors of generations, as their recipes say."""
 
 import json
+import os
 from collections.abc import Callable
+from typing import TypeVar
 
-from ragstone_server.config.errors import ConfigurationInvalid
+from ragstone_server.config.secrets import as_written, literal_secrets, resolve_secrets
 from ragstone_server.registry.registry import Registry, Selection
 from ragstone_server.spi.embedder import Embedder
 from ragstone_server.spi.errors import GenerationMismatch, InvalidRequest, StartError
 from ragstone_server.spi.generation_stages import GenerationStages
 from ragstone_server.spi.generations import GenerationRecord, Recipe, StageChoice
-from ragstone_server.spi.kinds import CHUNKER, EMBEDDER
+from ragstone_server.spi.kinds import CHUNKER, EMBEDDER, Kind
+
+StageT = TypeVar("StageT")
 
 
 class Generations:
@@ -49,19 +53,39 @@ class Generations:
     async def by_recipe(self, recipe: Recipe, /) -> GenerationStages:
         """Raises `InvalidRequest`."""
         if recipe not in self._opened:
-            try:
-                embedder = await self._registry.open_other(EMBEDDER, *_selected(recipe.embedder))
-                chunker = await self._registry.open_other(CHUNKER, *_selected(recipe.chunker))
-            except (StartError, ConfigurationInvalid) as error:
-                raise InvalidRequest(str(error)) from error
-            self._opened.setdefault(recipe, GenerationStages(embedder=self._shared(embedder), chunker=chunker))
+            # What the configuration selects may have secrets that no recipe has.
+            if recipe.embedder == self.recipe.embedder:
+                embedder = self.configured.embedder
+            else:
+                embedder = self._shared(await self._open(EMBEDDER, recipe.embedder))
+            if recipe.chunker == self.recipe.chunker:
+                chunker = self.configured.chunker
+            else:
+                chunker = await self._open(CHUNKER, recipe.chunker)
+            self._opened.setdefault(recipe, GenerationStages(embedder=embedder, chunker=chunker))
         return self._opened[recipe]
 
+    async def _open(self, kind: Kind[StageT], choice: StageChoice) -> StageT:
+        """Raises `InvalidRequest`."""
+        written = json.loads(choice.config)
+        try:
+            literal = literal_secrets(self._registry.offers.find(kind, choice.use).provider.config, written)
+            if literal:
+                raise InvalidRequest(
+                    f"{kind.name}: {', '.join(literal)}: a generation keeps what it is opened with; name the secret, as in "
+                    "env:NAME or file:PATH"
+                )
+            return await self._registry.open_other(
+                kind, choice.use, resolve_secrets({kind.name: written}, os.environ)[kind.name]
+            )
+        except StartError as error:
+            raise InvalidRequest(str(error)) from error
 
-def choice_of(selection: Selection) -> StageChoice:
-    """What the configuration selects, as a generation keeps it."""
-    return StageChoice(use=selection.use, config=json.dumps(dict(selection.config), sort_keys=True, default=str))
 
-
-def _selected(choice: StageChoice) -> tuple[str, dict[str, object]]:
-    return choice.use, json.loads(choice.config)
+def choice_of(registry: Registry, kind: Kind[StageT], selection: Selection) -> StageChoice:
+    """What the configuration selects, as a generation keeps it: with references to secrets, and without those that are none."""
+    written = as_written(selection.config)
+    for path in literal_secrets(registry.offers.find(kind, selection.use).provider.config, written):
+        setting, _, key = path.partition(".")
+        del (written[setting] if key else written)[key or setting]
+    return StageChoice(use=selection.use, config=json.dumps(written, sort_keys=True, default=str))

@@ -76,8 +76,8 @@ async def open_generations(registry: Registry, configuration: Configuration) -> 
         registry,
         GenerationStages(embedder=shared(await registry.open(EMBEDDER)), chunker=await registry.open(CHUNKER)),
         Recipe(
-            embedder=choice_of(configuration.selections[EMBEDDER.name]),
-            chunker=choice_of(configuration.selections[CHUNKER.name]),
+            embedder=choice_of(registry, EMBEDDER, configuration.selections[EMBEDDER.name]),
+            chunker=choice_of(registry, CHUNKER, configuration.selections[CHUNKER.name]),
         ),
         shared,
     )

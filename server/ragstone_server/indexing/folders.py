@@ -27,6 +27,11 @@ class ViewFolders:
         folder, generation = self.of_collection(key[0]), key[1]
         return folder if generation == FIRST else folder / f"{_GENERATION}{generation}"
 
+    def all_of(self, key: IndexKey) -> list[Path]:
+        """What is to be removed for nothing of a generation to be left."""
+        folder = self.of(key)
+        return [folder / view for view in VIEWS] if key[1] == FIRST else [folder]
+
     def collections(self) -> dict[CollectionKey, Path]:
         """The folders of collections; anything else that lies there is not ours."""
         if not self._directory.is_dir():

@@ -228,8 +228,8 @@ class Indexes:
             if self._pins.held(key):
                 return  # It goes at a later look.
             await self._close(key)
-            for view in VIEWS:
-                await asyncio.to_thread(remove_files, self._folders.of(key) / view)
+            for folder in self._folders.all_of(key):
+                await asyncio.to_thread(remove_files, folder)
 
     async def _close_all(self) -> None:
         while self._background:

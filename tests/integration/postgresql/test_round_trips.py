@@ -140,7 +140,7 @@ async def test_what_a_transaction_cannot_hold_at_once_takes_more(
     store, counted = counted_store
     collection = await collection_of(store, counted)
     monkeypatch.setattr("ragstone_plugins.postgresql.portions.MOST_BYTES", 20_000)
-    monkeypatch.setattr("ragstone_plugins.postgresql.writing.MOST_ROWS", 20)
+    monkeypatch.setattr("ragstone_plugins.postgresql.cuts.MOST_ROWS", 20)
     pieces = [f"{n} " + "".join(chr(33 + n * m * m % 9000) for m in range(1500)) for n in range(50)]
     await put(store, collection.key, "large", *pieces)
     assert counted.round_trips > GROUP_COMMIT

@@ -7,7 +7,7 @@ from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 
 from ragstone.operations import operation_from
-from ragstone.v1 import admin_service_pb2, ingest_service_pb2, operation_pb2, snapshot_pb2
+from ragstone.v1 import admin_service_pb2, generation_pb2, ingest_service_pb2, operation_pb2, snapshot_pb2
 from ragstone_server.cli.progress import told
 
 PURGE = ingest_service_pb2.PurgeDocumentsMetadata
@@ -15,6 +15,8 @@ VERIFY = admin_service_pb2.VerifyMetadata
 CREATE = snapshot_pb2.CreateSnapshotMetadata
 RESTORE = snapshot_pb2.RestoreSnapshotMetadata
 COPYING, REPLACING = snapshot_pb2.SNAPSHOT_STAGE_COPYING, snapshot_pb2.SNAPSHOT_STAGE_REPLACING
+REINDEX = generation_pb2.ReindexMetadata
+GENERATIONS = "tenants/default/collections/default/generations"
 COUNTS: dict[str, Any] = {"examined": 40, "total": 90, "matched": 7, "deleted": 5}
 
 
@@ -30,6 +32,12 @@ COUNTS: dict[str, Any] = {"examined": 40, "total": 90, "matched": 7, "deleted": 
         (CREATE(snapshot="snapshots/a", stage=COPYING, stage_done=1, stage_total=3), "copying, 33 %"),
         (RESTORE(stage=REPLACING), "replacing"),
         (RESTORE(snapshot="snapshots/a", force=True), ""),
+        (
+            REINDEX(generation=f"{GENERATIONS}/3", documents_done=2, documents_total=9, passages=20, embedded=5),
+            "generation 3: 2 of 9 documents, 20 passages, 5 embedded",
+        ),
+        (REINDEX(), ""),
+        (generation_pb2.DeleteGenerationMetadata(deleted=7), "7 passages and vectors deleted"),
         (operation_pb2.OperationMetadata(), ""),
     ],
 )

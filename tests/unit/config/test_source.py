@@ -1,10 +1,13 @@
 """Where settings come from: the file, the environment over it, secrets by reference."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from ragstone_server.config.errors import ConfigurationInvalid
+from ragstone_server.config.secrets import as_written, literal_secrets, resolve_secrets
 from ragstone_server.config.source import load
 
 
@@ -57,6 +60,33 @@ def test_secrets_are_resolved_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s3cret\n")
     file = written(tmp_path, f'[generator]\nkey = "env:KEY"\nothers = ["file:{tmp_path}/key", "plain"]\n')
     assert load(file, {"KEY": "k"}) == {"generator": {"key": "k", "others": ["s3cret", "plain"]}}
+
+
+def test_what_is_resolved_knows_how_it_was_written(tmp_path: Path) -> None:
+    """What is kept of a configuration has no secret in it."""
+    (tmp_path / "key").write_text("s3cret\n")
+    section = {"api_key": "env:KEY", "headers": {"x": f"file:{tmp_path}/key"}, "lists": ["env:KEY", "plain"], "n": 1}
+    assert as_written(resolve_secrets({"embedder": section}, {"KEY": "k"})["embedder"]) == section
+
+
+class _Section(BaseModel):
+    api_key: SecretStr | None = None
+    headers: Mapping[str, SecretStr] = {}
+    model: str = ""
+
+
+@pytest.mark.parametrize(
+    ("section", "found"),
+    [
+        ({}, []),
+        ({"api_key": "env:KEY", "headers": {"x": "file:key"}, "model": "plain"}, []),
+        ({"api_key": None}, []),
+        ({"api_key": "sk-1", "headers": {"x": "env:X", "y": "z"}}, ["api_key", "headers.y"]),
+        ({"api_key": 7}, ["api_key"]),
+    ],
+)
+def test_secrets_that_stand_there_themselves_are_found(section: dict[str, object], found: list[str]) -> None:
+    assert literal_secrets(_Section, section) == found
 
 
 def test_every_secret_that_is_missing_is_named_with_its_place(tmp_path: Path) -> None:
