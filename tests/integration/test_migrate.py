@@ -10,6 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ragstone_plugins.postgresql.migrate import SCHEMA
+from tests.former_schema import postgresql_of
 from tests.served import RAGSTONE, Served
 
 
@@ -36,11 +38,11 @@ def refused(environment: dict[str, str], tmp_path: Path) -> str:
 def test_a_new_database_is_migrated_once_and_then_serves(environment: dict[str, str], tmp_path: Path) -> None:
     assert "run `ragstone migrate` once" in refused(environment, tmp_path)
     first = run(environment, "migrate")
-    assert (first.returncode, first.stdout) == (0, "the catalog was migrated from nothing to schema 0002\n"), (
+    assert (first.returncode, first.stdout) == (0, f"the catalog was migrated from nothing to schema {SCHEMA}\n"), (
         first.stderr
     )
     second = run(environment, "migrate", "--json")
-    assert json.loads(second.stdout) == {"done": "the catalog has schema 0002 already; nothing was done"}
+    assert json.loads(second.stdout) == {"done": f"the catalog has schema {SCHEMA} already; nothing was done"}
     with Served(tmp_path / "data", **environment) as server, server.client() as client:
         client.upsert_document("tenants/default/collections/default/documents/a", text="The ferry leaves at nine.")
         assert server.terminate() == 0
@@ -49,12 +51,9 @@ def test_a_new_database_is_migrated_once_and_then_serves(environment: dict[str, 
 def test_a_catalog_of_the_first_schema_is_migrated(
     environment: dict[str, str], postgresql_url: str, tmp_path: Path
 ) -> None:
-    assert run(environment, "migrate").returncode == 0
-    with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        connection.execute("DROP TABLE operation")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    postgresql_of(postgresql_url, "0001")
     assert "a catalog of schema 0001" in refused(environment, tmp_path)
-    assert run(environment, "migrate").stdout == "the catalog was migrated from 0001 to schema 0002\n"
+    assert run(environment, "migrate").stdout == f"the catalog was migrated from 0001 to schema {SCHEMA}\n"
     with Served(tmp_path / "data", **environment) as server, server.client() as client:
         assert list(client.operations.list()) == []
 
