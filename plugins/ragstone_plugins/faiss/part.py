@@ -19,6 +19,9 @@ Found: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 _GATHERED_ROWS = 1000
 _GATHERED_SHARE = 1 / 50
 _OVERFETCHED_SHARE = 3 / 4
+_SKETCHED_SHARE = 1 / 100
+_SPARE = 1.5
+"""Candidates for each that is needed, since not each part of a ranking has the filter's share."""
 _LEAST_SKETCHED = 100
 """Rows that a sketch is asked for at the least, which tells the best of them well (the figures are in docs/benchmarks.md)."""
 
@@ -86,13 +89,14 @@ class Part:
         count = bits.count(allowed)
         if count == 0:
             return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.int64)
-        # Three ways to the same rows; each is the fastest over its range of `count`.
+        # Four ways to the same rows; each is the fastest over its range of `count`.
         if count <= min(_GATHERED_ROWS, self.rows * _GATHERED_SHARE):
             scores, rows = self._gathered(vector, bits.to_rows(allowed, self.rows), limit)
         elif count >= self.rows * _OVERFETCHED_SHARE:
             scores, rows = self._overfetched(vector, allowed, count, limit)
         else:
-            scores, rows = self._selected(vector, allowed, min(limit, count))
+            found = self._sketched(vector, allowed, count, limit) if count >= self.rows * _SKETCHED_SHARE else None
+            scores, rows = found or self._selected(vector, allowed, min(limit, count))
         return scores, self.columns.keys[rows]
 
     def _gathered(self, vector: NDArray[np.float32], rows: NDArray[np.int64], limit: int) -> Found:
@@ -100,6 +104,16 @@ class Part:
         scores = np.einsum("ij,j->i", self.columns.vectors[rows].astype(np.float32), vector[0])
         order = np.argsort(-scores, kind="stable")[:limit]
         return scores[order], rows[order]
+
+    def _sketched(self, vector: NDArray[np.float32], allowed: bits.Bits, count: int, limit: int) -> Found | None:
+        """By the sketch's candidates that are allowed; None where these are too few, as of a filter that goes with the question."""
+        candidates = min(max(limit, _LEAST_SKETCHED), count) * FACTOR
+        fetch = int(candidates * _SPARE * self.rows / count)
+        if self.sketch is None or fetch > self.rows // 2:
+            return None
+        rows = self.sketch.base_index.search(vector, fetch)[1][0]
+        rows = rows[_contains(allowed, rows)]
+        return self._gathered(vector, np.sort(rows), limit) if len(rows) >= candidates else None
 
     def _selected(self, vector: NDArray[np.float32], allowed: bits.Bits, limit: int) -> Found:
         selector = faiss.IDSelectorBitmap(self.rows, faiss.swig_ptr(allowed))
@@ -115,10 +129,15 @@ class Part:
         while True:
             sketched = self.sketch is not None and fetch * FACTOR <= self.rows
             scores, rows = (self.sketch if sketched else self.index).search(vector, fetch)
-            kept = (allowed[rows[0] >> 3] >> (rows[0] & 7).astype(np.uint8)) & 1 == 1
+            kept = _contains(allowed, rows[0])
             if fetch == self.rows or np.count_nonzero(kept) >= wanted:
                 return scores[0][kept][:wanted], rows[0][kept][:wanted]
             fetch = min(self.rows, fetch * 2)
+
+
+def _contains(allowed: bits.Bits, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    contained: NDArray[np.bool_] = (allowed[rows >> 3] >> (rows & 7).astype(np.uint8)) & 1 == 1
+    return contained
 
 
 def best(found: Sequence[Found], limit: int) -> Found:

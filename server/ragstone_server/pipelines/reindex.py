@@ -100,6 +100,9 @@ class Reindex:
             await self._fill(collection, number, stages, page, progress)
             await run.step(asdict(progress))
         await self._complete(collection, number)
+        # What was written and not noted before a crash was not counted, and neither were documents that came meanwhile.
+        progress.done = await self._catalog.store.document_count(collection.key)
+        await run.step(asdict(progress))
         counts = ("generation", "done", "passages", "embedded")
         return {"collection": str(collection.name)} | {key: run.progress[key] for key in counts}
 

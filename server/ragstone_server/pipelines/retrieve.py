@@ -133,7 +133,9 @@ class Retrieve:
                 found, as_of = await self._search(index, embedder, search, visibility, request, degradations)
                 fused = _take(await self._stages.fuser(found), degradations) or ()
                 passages = await self._read(collection, fused, visibility, as_of, self._top_k(request))
-            passages = await self._rerank(request.context, search.dense, passages, degradations)
+            if self._stages.reranker is not None and passages:
+                passages = await self._rerank(request.context, search.dense, passages, degradations)
+                passages = await self._still_there(collection, passages, visibility, as_of)
         return Retrieval(
             collection=collection,
             search_text=search,
@@ -221,8 +223,7 @@ class Retrieve:
         passages: tuple[ScoredPassage, ...],
         degradations: list[Degradation],
     ) -> tuple[ScoredPassage, ...]:
-        if self._stages.reranker is None or not passages:
-            return passages
+        assert self._stages.reranker is not None
         asked = RerankRequest(context=context, question=question, passages=passages)
         ranking = _take(await self._stages.reranker(asked), degradations)
         if ranking is None:
@@ -235,6 +236,18 @@ class Retrieve:
             )
             for place in ranking
         )
+
+    async def _still_there(
+        self,
+        collection: CollectionRecord,
+        passages: tuple[ScoredPassage, ...],
+        visibility: Visibility,
+        as_of: Position,
+    ) -> tuple[ScoredPassage, ...]:
+        """Without what was deleted, or is no longer for this reader, since it was read: a reranker takes its time (P4, P9)."""
+        keys = [each.passage.key for each in passages]
+        stored = await self._catalog.read_passages(collection, keys, visibility, as_of)
+        return tuple(each for each in passages if each.passage.key in stored)
 
     def _visibility(self, collection: CollectionRecord, request: RetrieveRequest) -> Visibility:
         return Visibility(

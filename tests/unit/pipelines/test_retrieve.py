@@ -210,6 +210,25 @@ async def test_the_reranker_sees_its_candidates_and_may_drop(house: House) -> No
     assert seen == [2]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_p9_what_is_deleted_while_the_reranker_works_is_not_found(house: House, *, fails: bool) -> None:
+    mark = await fill(house)
+
+    async def slow(request: RerankRequest, /) -> tuple[Ranked, ...]:
+        collection = await house.catalog.collection(CONTEXT.collection)
+        await house.catalog.delete(collection, DocumentId("ferry"), None)
+        if fails:
+            raise RuntimeError("no")
+        return await memory_reranker(request)
+
+    before = await house.ask("ferry to Nordvik", min_watermark=mark)
+    assert "ferry" in names(before)
+    house.stages["rerank"] = slow
+    found = await house.ask("ferry to Nordvik", min_watermark=mark)
+    assert found.passages
+    assert "ferry" not in names(found)
+
+
 async def test_a_reranker_that_fails_leaves_the_fused_order(house: House) -> None:
     mark = await fill(house)
     house.stages["rerank"] = failing

@@ -231,7 +231,7 @@ class ReindexResponse(_message.Message):
     generation: _builtins.str
     """Resource name of the generation."""
     documents: _builtins.int
-    """Documents that were looked at."""
+    """Documents that the generation has."""
     passages: _builtins.int
     """Passages that were put."""
     embedded: _builtins.int
