@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ragstone_server.app.generations import Generations
 from ragstone_server.app.stages import open_generations
 from ragstone_server.bench.parts import parts
 from ragstone_server.bench.vectors import Progress
@@ -82,8 +83,9 @@ async def fill(
         registry, clock = opened.registry, opened.host.clock
         store = await registry.open(CATALOG)
         embedder = KnownVectors(await registry.open(EMBEDDER), texts, vectors)
-        generations = await open_generations(registry, opened.configuration)
-        generations.configured = replace(generations.configured, embedder=embedder)
+        real = await open_generations(registry, opened.configuration)
+        known = replace(real.configured, embedder=embedder)
+        generations = Generations(registry, known, real.recipe, lambda each: each)
         kinds = IndexKinds(
             vector=await registry.open(VECTOR_INDEX),
             lexical=await registry.open(LEXICAL_INDEX),

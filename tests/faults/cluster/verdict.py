@@ -25,8 +25,8 @@ _DAMAGE: Final = {
     "documents of which several contents are current": """
         SELECT document FROM content WHERE superseded IS NULL GROUP BY document HAVING count(*) > 1""",
     "contents with other passages than they should have": """
-        SELECT c.key FROM content c LEFT JOIN passage p ON p.content = c.key GROUP BY c.key
-        HAVING count(p.key) <> c.passages OR max(p.ordinal) <> c.passages - 1 OR count(DISTINCT p.id) <> c.passages""",
+        SELECT c.key FROM content c LEFT JOIN passage p ON p.content = c.key GROUP BY c.key, p.generation
+        HAVING count(p.key) = 0 OR count(p.key) <> max(p.ordinal) + 1 OR count(p.key) <> count(DISTINCT p.id)""",
     "passages without a vector": """
         SELECT p.key FROM passage p WHERE NOT EXISTS (SELECT 1 FROM vector v JOIN space s ON s.key = v.space
         WHERE s.tenant = p.tenant AND v.text_hash = p.text_hash)""",
